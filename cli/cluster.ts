@@ -1,0 +1,95 @@
+/** The cluster that is deployed now: where it is reached and whom to ask. Read by every command that talks to it. */
+import { readFile } from "node:fs/promises";
+import { type ClusterConfig, loadClusterConfig } from "./cluster-config.ts";
+import { errorCode, messageOf, UserError } from "./errors.ts";
+import { type StatePaths, statePaths } from "./state.ts";
+
+export interface ClusterNode {
+  readonly name: string;
+  /** `http://127.0.0.1:4567` */
+  readonly url: string;
+}
+
+export interface Cluster {
+  readonly name: string;
+  readonly target: "local";
+  /** `lbctl.yaml`, or null: the defaults. */
+  readonly configFile: string | null;
+  readonly state: StatePaths;
+  /** Where clients send requests: `http://127.0.0.1:8080`. */
+  readonly balancerUrl: string;
+  /** Stats page, admin API and metrics: `http://127.0.0.1:1936`. */
+  readonly adminUrl: string;
+  readonly adminUser: string;
+  /** 0600; never print what is in it. */
+  readonly adminPasswordFile: string;
+  readonly nodes: readonly ClusterNode[];
+}
+
+export interface ClusterLocation {
+  /** `--config`; without it `lbctl.yaml` in the working directory, if there is one. */
+  readonly config?: string | undefined;
+}
+
+/** What lbctl reads back from the balancer's config that it wrote. */
+interface DeployedProxyConfig {
+  readonly listen: string;
+  readonly admin: { readonly listen: string; readonly user: string; readonly passwordFile: string };
+  readonly nodes: readonly ClusterNode[];
+}
+
+/**
+ * Finds the deployed cluster by its config file and state directory.
+ * @throws UserError when the config is wrong, or nothing is deployed
+ */
+export async function loadCluster(location: ClusterLocation = {}): Promise<Cluster> {
+  return loadClusterOf(await loadClusterConfig(location.config));
+}
+
+export async function loadClusterOf(config: ClusterConfig): Promise<Cluster> {
+  const state = statePaths(config.dir, config.name);
+  const deployed = await readDeployed(state, config.name);
+  return {
+    name: config.name,
+    target: config.target,
+    configFile: config.file,
+    state,
+    balancerUrl: `http://${deployed.listen}`,
+    adminUrl: `http://${deployed.admin.listen}`,
+    adminUser: deployed.admin.user,
+    adminPasswordFile: deployed.admin.passwordFile,
+    nodes: deployed.nodes.map(({ name, url }) => ({ name, url })),
+  };
+}
+
+/** The balancer makes the file when it starts; it never did, or somebody removed it. */
+export class NoPassword extends UserError {
+  constructor(file: string, cause: unknown) {
+    super(`expected the admin password in ${file}, got ${errorCode(cause) ?? messageOf(cause)}`, {
+      next: ["lbctl status", "lbctl logs balancer   # the balancer makes the file when it starts"],
+      cause,
+    });
+    this.name = "NoPassword";
+  }
+}
+
+/** The admin password, read anew each time; hand it to nothing but the Authorization header. */
+export async function readAdminPassword(cluster: Cluster): Promise<string> {
+  try {
+    return (await readFile(cluster.adminPasswordFile, "utf8")).trim();
+  } catch (cause) {
+    throw new NoPassword(cluster.adminPasswordFile, cause);
+  }
+}
+
+async function readDeployed(state: StatePaths, name: string): Promise<DeployedProxyConfig> {
+  try {
+    return JSON.parse(await readFile(state.proxyConfig, "utf8")) as DeployedProxyConfig;
+  } catch (cause) {
+    if (errorCode(cause) !== "ENOENT") throw cause;
+    throw new UserError(`expected a deployed cluster "${name}", got none (no ${state.proxyConfig})`, {
+      next: ["lbctl deploy"],
+      cause,
+    });
+  }
+}

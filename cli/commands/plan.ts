@@ -1,0 +1,15 @@
+import { BaseCommand, configFlag, jsonFlag } from "../command.ts";
+
+export class Plan extends BaseCommand {
+  static override summary = "Show what deploy would change.";
+  static override examples = ["<%= config.bin %> plan", "<%= config.bin %> plan --json"];
+  static override flags = { config: configFlag, json: jsonFlag };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Plan);
+    const { plan } = await import("../operations/deploy.ts");
+    const { renderChanges } = await import("../tools/render.ts");
+    const changes = await plan(flags.config);
+    this.show(changes, flags.json, (found) => (found.length > 0 ? renderChanges(found) : "nothing to do"));
+  }
+}

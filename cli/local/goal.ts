@@ -1,0 +1,91 @@
+/** What a local cluster is to be: pure, from lbctl.yaml and what was scaled to last. */
+import { createHash } from "node:crypto";
+import { checkConfig } from "../../proxy/config.ts";
+import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
+import type { StatePaths } from "../state.ts";
+import {
+  nodeNames,
+  type ProxyConfigFile,
+  type ProxyNode,
+  portOf,
+  proxyNode,
+  renderProxyConfig,
+} from "../tools/proxy-config.ts";
+import type { ProcessSpec } from "./processes.ts";
+import { appSpec, balancerSpec, type ProgramFile } from "./specs.ts";
+
+/** cluster.json: what lbctl has to remember between commands. */
+export interface ClusterRecord {
+  readonly format: 1;
+  readonly name: string;
+  readonly target: "local";
+  /** Where lbctl.yaml says nothing, or is not there. */
+  readonly nodes: number;
+  /** Digest of the proxy.json that the balancer is known to run with; null: not known. */
+  readonly loaded: string | null;
+  /** Nodes that lbctl began to remove. */
+  readonly leaving: readonly string[];
+}
+
+export interface Programs {
+  readonly proxy: ProgramFile;
+  readonly app: ProgramFile;
+}
+
+export interface Goal {
+  readonly nodes: readonly string[];
+  readonly proxyConfig: ProxyConfigFile;
+  readonly processes: readonly ProcessSpec[];
+}
+
+/** How long lb-proxy may take to finish what is in flight, in ms: its own word for it. */
+export function drainTimeout(proxyConfig: ProxyConfigFile, state: StatePaths): number {
+  return checkConfig(proxyConfig, state.dir).drainTimeout;
+}
+
+export function goalOf(
+  config: ClusterConfig,
+  record: ClusterRecord | null,
+  programs: Programs,
+  state: StatePaths,
+): Goal {
+  const nodes = nodeNames(wantedNodes(config, record));
+  const proxyConfig = renderProxyConfig(
+    config,
+    state,
+    nodes.map((name) => proxyNode(name, portOf(config, name))),
+  );
+  return { nodes, proxyConfig, processes: specsOf(proxyConfig, programs, state) };
+}
+
+export function wantedNodes(config: ClusterConfig, record: ClusterRecord | null): number {
+  return config.nodes ?? record?.nodes ?? DEFAULT_NODES;
+}
+
+/** The goal, with nodes that are still to be drained. */
+export function withLeaving(
+  goal: Goal,
+  leaving: readonly ProxyNode[],
+  programs: Programs,
+  state: StatePaths,
+): Goal {
+  const proxyConfig = { ...goal.proxyConfig, nodes: [...goal.proxyConfig.nodes, ...leaving] };
+  return { ...goal, proxyConfig, processes: specsOf(proxyConfig, programs, state) };
+}
+
+function specsOf(proxyConfig: ProxyConfigFile, programs: Programs, state: StatePaths): ProcessSpec[] {
+  const apps = proxyConfig.nodes.map(({ name, url }) =>
+    appSpec(programs.app, state, name, Number(new URL(url).port)),
+  );
+  const revision = `${programs.proxy.revision}-${digest(atStart(proxyConfig)).slice(0, 12)}`;
+  return [...apps, balancerSpec({ ...programs.proxy, revision }, state, drainTimeout(proxyConfig, state))];
+}
+
+/** What the balancer reads only when it starts: with another one of these it is started anew. */
+function atStart({ cluster, listen, admin, dataDir, journal }: ProxyConfigFile): unknown {
+  return { cluster, listen, admin, dataDir, journal };
+}
+
+export function digest(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

@@ -1,0 +1,172 @@
+/** Target `local`: balancer and nodes as supervised processes on this machine. */
+import { readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { AdminClient } from "../admin-client.ts";
+import { loadClusterOf } from "../cluster.ts";
+import type { ClusterConfig } from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
+import { buildId, programFile } from "../package.ts";
+import { clusterProcesses, SUPERVISOR, startedAt } from "../proc.ts";
+import { type StatePaths, statePaths } from "../state.ts";
+import type { Change, ChangeContext, DestroyOptions, LogSource, ProcessReport, Target } from "../targets.ts";
+import { duration } from "../tools/format.ts";
+import { nodeNames } from "../tools/proxy-config.ts";
+import { STEADY_AFTER } from "./backoff.ts";
+import { convergenceSteps } from "./converge.ts";
+import { localFindings } from "./doctor.ts";
+import { drainTimeout, goalOf, type Programs } from "./goal.ts";
+import { isUp, observe } from "./observed.ts";
+import { planChanges } from "./plan.ts";
+import type { ProcessStatus, SupervisorStatus } from "./processes.ts";
+import { BALANCER, type ProgramFile } from "./specs.ts";
+import { stopAll } from "./supervision.ts";
+
+export const localTarget: Target = {
+  plan,
+  deploy,
+  checkScale,
+  destroy,
+  processes,
+  logs,
+  doctor: localFindings,
+};
+
+async function plan(config: ClusterConfig): Promise<readonly Change[]> {
+  return (await survey(config)).changes;
+}
+
+async function deploy(config: ClusterConfig, { ui, signal }: ChangeContext): Promise<readonly Change[]> {
+  const work = { config, signal, ...(await survey(config)) };
+  if (work.changes.length > 0) await ui.steps(convergenceSteps(work));
+  return work.changes;
+}
+
+async function survey(config: ClusterConfig) {
+  const state = statePaths(config.dir, config.name);
+  const [observed, programs] = [await observe(state), programsOfPackage()];
+  const goal = goalOf(config, observed.record, programs, state);
+  return { state, observed, programs, goal, changes: planChanges(goal, observed) };
+}
+
+function programsOfPackage(): Programs {
+  const program = (name: "proxy" | "app"): ProgramFile => ({
+    node: process.execPath,
+    file: programFile(name),
+    revision: buildId(name),
+  });
+  return { proxy: program("proxy"), app: program("app") };
+}
+
+/** @throws UserError where no in-sync node would remain */
+async function checkScale(config: ClusterConfig, nodes: number): Promise<void> {
+  const cluster = await loadClusterOf(config);
+  const status = await new AdminClient(cluster, AbortSignal.timeout(5000)).statusIfUp();
+  if (!status || status.nodes.length <= nodes) return;
+  const staying = nodeNames(nodes);
+  const inSync = status.nodes.filter(({ name, state }) => staying.includes(name) && state === "in-sync");
+  const needed = Math.max(1, status.minInSync);
+  if (inSync.length >= needed) return;
+  throw new UserError(
+    `expected ${needed} of ${staying.join(", ")} to be in-sync, got ${inSync.length}: reads and writes would stop`,
+    {
+      problems: status.nodes.map(
+        ({ name, state, reason }) => `${name}: ${state}${reason ? ` (${reason})` : ""}`,
+      ),
+      next: ["lbctl status   # bring one of those that stay back first"],
+    },
+  );
+}
+
+async function destroy(
+  config: ClusterConfig,
+  { keepData }: DestroyOptions,
+  { ui, signal }: ChangeContext,
+): Promise<void> {
+  const state = statePaths(config.dir, config.name);
+  const { proxyConfig } = await observe(state);
+  // The balancer drains, then the nodes end.
+  const patience = (proxyConfig ? drainTimeout(proxyConfig, state) : 0) + 20_000;
+  await ui.steps([
+    { title: "Stop every process", run: () => stopAll(state, patience, signal) },
+    keepData
+      ? { title: "Remove what belongs to the processes", run: () => forgetProcesses(state) }
+      : { title: `Remove ${state.dir}`, run: () => removeState(config, state) },
+  ]);
+}
+
+/** What the next deploy goes on with stays: journal, keys, the nodes' data, config and audit log. */
+async function forgetProcesses(state: StatePaths): Promise<void> {
+  for (const file of [state.processes, state.supervisor]) await rm(file, { force: true });
+}
+
+async function removeState(config: ClusterConfig, state: StatePaths): Promise<void> {
+  await rm(state.dir, { recursive: true, force: true });
+  const parent = join(config.dir, ".lbctl");
+  const left = await readdir(parent).catch(() => ["?"]);
+  if (left.length === 0) await rm(parent, { recursive: true });
+}
+
+async function processes(config: ClusterConfig): Promise<readonly ProcessReport[]> {
+  const state = statePaths(config.dir, config.name);
+  const { supervisor, wanted } = await observe(state);
+  if (!supervisor && !wanted) return [];
+  const others = supervisor ? supervisor.processes.map(report) : orphans(state);
+  return [...others.sort((a, b) => byRank(a.name, b.name)), supervisorReport(supervisor)];
+}
+
+function supervisorReport(supervisor: SupervisorStatus | null): ProcessReport {
+  const none = {
+    name: SUPERVISOR,
+    state: "stopped",
+    pid: null,
+    startedAt: null,
+    restarts: 0,
+    failing: false,
+    lastExit: null,
+  } as const;
+  return supervisor
+    ? { ...none, state: "running", pid: supervisor.pid, startedAt: startedAt(supervisor) }
+    : none;
+}
+
+/** Still running although nobody watches them: the supervisor was killed. */
+function orphans(state: StatePaths): ProcessReport[] {
+  return clusterProcesses(state.dir).map((found) => ({
+    name: found.name,
+    state: "running",
+    pid: found.pid,
+    startedAt: startedAt(found),
+    restarts: 0,
+    failing: false,
+    lastExit: null,
+  }));
+}
+
+function report(status: ProcessStatus): ProcessReport {
+  const { name, state, pid, startTime, restarts, failures, lastExit } = status;
+  const endedJustNow = lastExit !== null && Date.now() - lastExit.at < STEADY_AFTER;
+  return {
+    name,
+    state: state === "running" && !isUp(status) ? "waiting" : state,
+    pid,
+    startedAt: pid !== null && startTime !== null ? startedAt({ pid, startTime }) : null,
+    restarts,
+    failing: state === "waiting" || (failures > 1 && endedJustNow),
+    lastExit: lastExit && `${lastExit.how}, ${duration(Date.now() - lastExit.at)} ago`,
+  };
+}
+
+async function logs(config: ClusterConfig): Promise<readonly LogSource[]> {
+  const { logs: dir } = statePaths(config.dir, config.name);
+  const found = await readdir(dir).catch(() => []);
+  return found
+    .filter((file) => file.endsWith(".log"))
+    .map((file) => ({ name: basename(file, ".log"), file: join(dir, file) }))
+    .sort((a, b) => byRank(a.name, b.name));
+}
+
+/** The balancer first, then the nodes, then who keeps them running. */
+function byRank(a: string, b: string): number {
+  const rank = (name: string) => (name === BALANCER ? 0 : name === SUPERVISOR ? 2 : 1);
+  return rank(a) - rank(b) || a.localeCompare(b);
+}

@@ -1,0 +1,23 @@
+import { type Cluster, loadClusterOf } from "../cluster.ts";
+import { loadClusterConfig } from "../cluster-config.ts";
+import { type Change, type ChangeContext, targetOf } from "../targets.ts";
+import { changeAlone } from "./change.ts";
+
+export interface Deployed {
+  readonly changes: readonly Change[];
+  readonly cluster: Cluster;
+}
+
+/** Makes the cluster as lbctl.yaml says; nothing where it already is so. */
+export async function deploy(configFlag: string | undefined, context: ChangeContext): Promise<Deployed> {
+  const config = await loadClusterConfig(configFlag);
+  const target = await targetOf(config);
+  const changes = await changeAlone(config, "deploy", () => target.deploy(config, context));
+  return { changes, cluster: await loadClusterOf(config) };
+}
+
+/** What deploy would change. */
+export async function plan(configFlag: string | undefined): Promise<readonly Change[]> {
+  const config = await loadClusterConfig(configFlag);
+  return (await targetOf(config)).plan(config);
+}

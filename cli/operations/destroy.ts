@@ -1,0 +1,37 @@
+import { existsSync } from "node:fs";
+import { loadClusterConfig } from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
+import { statePaths } from "../state.ts";
+import { type ChangeContext, type DestroyOptions, targetOf } from "../targets.ts";
+import { changeAlone } from "./change.ts";
+
+export interface Destroyed {
+  readonly name: string;
+  /** False: there was nothing. */
+  readonly destroyed: boolean;
+}
+
+/** Ends every process and, unless told to keep it, deletes all data: asks first. */
+export async function destroy(
+  configFlag: string | undefined,
+  options: DestroyOptions & { readonly yes: boolean },
+  context: ChangeContext,
+): Promise<Destroyed> {
+  const config = await loadClusterConfig(configFlag);
+  const state = statePaths(config.dir, config.name);
+  if (!existsSync(state.dir)) return { name: config.name, destroyed: false };
+  const what = options.keepData ? "Stop" : "Stop, and delete all data of,";
+  if (!options.yes && !(await context.ui.confirm(`${what} cluster "${config.name}" (${state.dir})?`))) {
+    throw new UserError(`expected a yes, got none: "${config.name}" is as it was`, {
+      next: [
+        "lbctl destroy --yes",
+        "lbctl destroy --yes --keep-data   # the next deploy goes on with the data",
+      ],
+    });
+  }
+  const target = await targetOf(config);
+  await changeAlone(config, options.keepData ? "destroy --keep-data" : "destroy", () =>
+    target.destroy(config, options, context),
+  );
+  return { name: config.name, destroyed: true };
+}

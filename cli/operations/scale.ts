@@ -1,0 +1,60 @@
+import { loadClusterOf } from "../cluster.ts";
+import {
+  type ClusterConfig,
+  loadClusterConfig,
+  MAX_NODES,
+  WHY_NINE,
+  writeNodeCount,
+} from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
+import { type Change, type ChangeContext, targetOf } from "../targets.ts";
+import { changeAlone } from "./change.ts";
+import type { Deployed } from "./deploy.ts";
+
+/** Adds nodes, which join once they have every write, or drains and removes the last ones. */
+export async function scale(
+  configFlag: string | undefined,
+  count: string,
+  context: ChangeContext,
+): Promise<Deployed> {
+  const nodes = parseCount(count);
+  const config = await loadClusterConfig(configFlag);
+  await loadClusterOf(config);
+  const target = await targetOf(config);
+  const changes = await changeAlone(config, `scale --nodes ${nodes}`, async () => {
+    refuseOtherChanges(await target.plan(config));
+    await target.checkScale(config, nodes);
+    return await target.deploy(await remember(config, nodes), context);
+  });
+  return { changes, cluster: await loadClusterOf(config) };
+}
+
+/** A change of settings or of the build may need a restart: not what someone wants who scales under load. */
+function refuseOtherChanges(changes: readonly Change[]): void {
+  const others = changes.filter(({ action }) => action === "change" || action === "restart");
+  if (others.length === 0) return;
+  throw new UserError(
+    "expected only the number of nodes to change, got other changes that wait for a deploy",
+    {
+      problems: others.map(({ action, what, detail }) => `${action} ${what}: ${detail}`),
+      next: ["lbctl deploy   # applies them; then scale"],
+    },
+  );
+}
+
+/** First, so that a deploy goes on from here if this command is stopped. */
+async function remember(config: ClusterConfig, nodes: number): Promise<ClusterConfig> {
+  if (config.file !== null && config.nodes !== nodes) await writeNodeCount(config.file, nodes);
+  return { ...config, nodes };
+}
+
+/** @throws UserError for anything but a whole number from 1 to 9 */
+export function parseCount(text: string): number {
+  const nodes = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (nodes >= 1 && nodes <= MAX_NODES) return nodes;
+  const why = nodes > MAX_NODES ? ` (${WHY_NINE})` : "";
+  throw new UserError(`--nodes: expected a whole number from 1 to ${MAX_NODES}, got ${text}${why}`, {
+    exitCode: 2,
+    next: ["lbctl scale --nodes 7"],
+  });
+}

@@ -1,0 +1,38 @@
+/** The last words of deploy and scale. */
+import { styleText } from "node:util";
+import type { Deployed } from "../operations/deploy.ts";
+import { plural } from "./format.ts";
+import { renderEntry } from "./render.ts";
+
+export function renderDeployed({ changes, cluster }: Deployed): string {
+  const nodes = plural(cluster.nodes.length, "node");
+  const head =
+    changes.length === 0
+      ? `nothing to do: cluster "${cluster.name}" runs with ${nodes}`
+      : `${styleText("green", "✔")} cluster "${cluster.name}" runs with ${nodes}`;
+  return [
+    "",
+    head,
+    "",
+    renderEntry(cluster, exampleName()),
+    "",
+    "Then: lbctl status, lbctl bench, lbctl scale --nodes 7, lbctl destroy",
+  ].join("\n");
+}
+
+export function renderScaled({ changes, cluster }: Deployed): string {
+  const nodes = cluster.nodes.map(({ name }) => name).join(", ");
+  return changes.length === 0
+    ? `nothing to do: ${nodes}`
+    : `\n${styleText("green", "✔")} ${plural(cluster.nodes.length, "node")}: ${nodes}`;
+}
+
+export function deployedAsJson({ changes, cluster }: Deployed) {
+  const { state: _, ...rest } = cluster;
+  return { changes, ...rest };
+}
+
+/** Another one each time, so that the lines shown work even if those shown before were pasted, too. */
+function exampleName(): string {
+  return `ada-${Date.now().toString(36).slice(-4)}`;
+}

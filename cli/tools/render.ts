@@ -1,0 +1,239 @@
+/** What commands print for people: pure. The same values go out with --json as they are. */
+import { styleText } from "node:util";
+import type { NodeState, NodeStatus, Status, VerifyReport, WriteStory } from "../../proxy/api.ts";
+import type { Cluster } from "../cluster.ts";
+import type { Finding } from "../operations/doctor.ts";
+import type { Change, ProcessReport } from "../targets.ts";
+import { bytes, count, duration, plural, shellWord } from "./format.ts";
+import { table } from "./table.ts";
+
+export interface ClusterStatus {
+  readonly cluster: Pick<Cluster, "name" | "target" | "balancerUrl" | "adminUrl">;
+  readonly processes: readonly ProcessReport[];
+  /** Null: the balancer doesn't answer. */
+  readonly balancer: Status | null;
+}
+
+export function renderChanges(changes: readonly Change[]): string {
+  const sign = {
+    create: "+",
+    add: "+",
+    remove: "-",
+    change: "~",
+    start: "▶",
+    restart: "↻",
+    reload: "↻",
+  } as const;
+  const colour = { "+": "green", "-": "red", "~": "yellow", "▶": "cyan", "↻": "cyan" } as const;
+  const rows = changes.map(({ action, what, detail }) => [
+    `  ${styleText(colour[sign[action]], sign[action])} ${action}`,
+    what,
+    detail,
+  ]);
+  return table([{ title: "  CHANGE" }, { title: "WHAT" }, { title: "DETAIL" }], rows);
+}
+
+/** @param example a name that nobody has registered yet */
+export function renderEntry(cluster: Cluster, example: string): string {
+  const url = cluster.balancerUrl;
+  const curl = "curl -w '\\n'";
+  return [
+    `  Traffic      ${styleText("cyan", url)}`,
+    `  Stats page   ${styleText("cyan", cluster.adminUrl)}   user ${cluster.adminUser}, password in`,
+    `               ${shellWord(cluster.adminPasswordFile)}`,
+    "",
+    "Try it, line by line (a second time the name is taken, and its password another one):",
+    `  ${curl} -d username=${example} -d password=first ${url}/register`,
+    `  ${curl} -d username=${example} -d password=first -d newPassword=second ${url}/changePassword`,
+    `  ${curl} -u ${example}:second ${url}/login`,
+  ].join("\n");
+}
+
+export function renderStatus({ cluster, processes, balancer }: ClusterStatus): string {
+  const head = `${styleText("bold", cluster.name)} (${cluster.target})  ${cluster.balancerUrl}  stats page ${cluster.adminUrl}`;
+  const lines = balancer
+    ? [summary(balancer), "", nodeTable(balancer.nodes, processes)]
+    : [styleText("red", "the balancer does not answer")];
+  return [head, ...lines, ...notes(balancer, processes), "", processTable(processes)].join("\n");
+}
+
+export function nodeTable(nodes: readonly NodeStatus[], processes: readonly ProcessReport[] = []): string {
+  const columns = [
+    { title: "NODE" },
+    { title: "STATE" },
+    { title: "FOR" },
+    { title: "LAG", right: true },
+    { title: "CURSOR", right: true },
+    { title: "READS", right: true },
+    { title: "ACKS", right: true },
+    { title: "ERRORS", right: true },
+    { title: "URL" },
+  ];
+  const rows = nodes.map((node) => [
+    node.name,
+    coloured(node.state),
+    duration(Date.now() - node.since),
+    count(node.lag),
+    count(node.cursor),
+    count(node.reads),
+    count(node.acks),
+    count(node.readErrors + node.ackErrors),
+    node.url +
+      (processes.some(({ name, state }) => name === node.name && state !== "running")
+        ? " (not running)"
+        : ""),
+  ]);
+  return table(columns, rows);
+}
+
+export function renderVerify(report: VerifyReport, problems: readonly string[]): string {
+  const rows = report.nodes.map((node) => [
+    node.name,
+    coloured(node.state),
+    count(report.seq[node.name] ?? node.cursor),
+    node.users === undefined ? "-" : count(node.users),
+    node.digest ? node.digest.slice(0, 16) : "-",
+    node.error ?? "",
+  ]);
+  const columns = [
+    { title: "NODE" },
+    { title: "STATE" },
+    { title: "AT SEQ", right: true },
+    { title: "USERS", right: true },
+    { title: "DIGEST" },
+    { title: "ERROR" },
+  ];
+  const verdict =
+    problems.length === 0
+      ? styleText("green", `every node holds the same, up to write ${count(report.head)}`)
+      : problems.map((problem) => styleText("red", problem)).join("\n");
+  return `${table(columns, rows)}\n\n${verdict}`;
+}
+
+export function renderWrites(writes: readonly WriteStory[]): string {
+  if (writes.length === 0) return "no writes";
+  const rows = writes.map((write) => [
+    String(write.seq),
+    new Date(write.at).toISOString(),
+    `${write.method} ${write.path}`,
+    fate(write),
+    write.acks.map(({ node, status }) => `${node}=${status}`).join(" "),
+  ]);
+  return table(
+    [
+      { title: "SEQ", right: true },
+      { title: "RECORDED" },
+      { title: "REQUEST" },
+      { title: "OUTCOME" },
+      { title: "ACKS" },
+    ],
+    rows,
+  );
+}
+
+export function renderWrite(write: WriteStory): string {
+  const acks = write.acks.map((ack) => [
+    ack.node,
+    String(ack.status),
+    String(ack.attempts),
+    ack.ambiguous ? "yes" : "no",
+    duration(ack.firstAt - write.at),
+    duration(ack.at - write.at),
+  ]);
+  const columns = [
+    { title: "NODE" },
+    { title: "STATUS", right: true },
+    { title: "ATTEMPTS", right: true },
+    { title: "AMBIGUOUS" },
+    { title: "SENT AFTER", right: true },
+    { title: "ACKED AFTER", right: true },
+  ];
+  return [
+    `write ${write.seq}: ${write.method} ${write.path}, recorded ${new Date(write.at).toISOString()}, route ${write.route}`,
+    `outcome: ${fate(write)}${write.purged ? ", body purged" : ""}, order key ${write.keyHash?.slice(0, 16) ?? "none: a barrier"}`,
+    "",
+    acks.length > 0 ? table(columns, acks) : "no node has acked it yet",
+  ].join("\n");
+}
+
+export function renderFindings(target: string, findings: readonly Finding[]): string {
+  const rows = findings.map(({ check, ok, found }) => [
+    ok ? styleText("green", "✔") : styleText("red", "✖"),
+    check,
+    found,
+  ]);
+  const mend = findings.filter(({ ok }) => !ok).map(({ check, mend }) => `  ${check}: ${mend}`);
+  return [
+    table([{ title: "" }, { title: `TARGET ${target}` }, { title: "FOUND" }], rows),
+    "",
+    ...(mend.length > 0 ? ["What mends it:", ...mend] : [`nothing is missing for target ${target}`]),
+  ].join("\n");
+}
+
+function fate({ setAside, outcome }: WriteStory): string {
+  if (setAside) return styleText("red", "set aside");
+  return outcome === null ? "open" : String(outcome);
+}
+
+function summary(status: Status): string {
+  const inSync = `${status.inSync} of ${plural(status.nodes.length, "node")} in-sync`;
+  return [
+    styleText(status.inSync === status.nodes.length ? "green" : "yellow", inSync),
+    `${plural(status.head, "write")} recorded, ${count(status.writesOpen)} open`,
+    `journal ${bytes(status.journalBytes)} of ${bytes(status.journalMaxBytes)}`,
+    `up ${duration(Date.now() - status.startedAt)}`,
+  ].join("  ");
+}
+
+/** What someone should know or do, below the table. */
+function notes(status: Status | null, processes: readonly ProcessReport[]): string[] {
+  const out: string[] = [];
+  for (const node of status?.nodes ?? []) {
+    const why = node.reason ?? node.bootstrap;
+    if (node.state !== "in-sync" && why) out.push(`${node.name} is ${node.state}: ${why}`);
+  }
+  if (status && status.setAside > 0) {
+    out.push(
+      `${plural(status.setAside, "write")} set aside: lbctl writes list, then lbctl writes retry|skip SEQ`,
+    );
+  }
+  if (status?.reload && !status.reload.ok)
+    out.push(`the last reload was refused: ${status.reload.problems.join("; ")}`);
+  for (const { name, failing, lastExit, restarts } of processes) {
+    if (!failing) continue;
+    out.push(
+      `${name} keeps ending (${lastExit ?? "?"}), ${plural(restarts, "restart")} so far: lbctl logs ${name}`,
+    );
+  }
+  if (processes.some(({ name, state }) => name === "supervisor" && state !== "running")) {
+    out.push("the supervisor is not running, so nothing is restarted when it dies: lbctl deploy");
+  }
+  return out.length > 0 ? ["", ...out.map((note) => styleText("yellow", note))] : [];
+}
+
+function processTable(processes: readonly ProcessReport[]): string {
+  const rows = processes.map(({ name, state, pid, startedAt, restarts, lastExit }) => [
+    name,
+    state === "running" ? state : styleText("red", state),
+    pid === null ? "-" : String(pid),
+    startedAt === null ? "-" : duration(Date.now() - startedAt),
+    count(restarts),
+    lastExit ?? "",
+  ]);
+  return table(
+    [
+      { title: "PROCESS" },
+      { title: "STATE" },
+      { title: "PID", right: true },
+      { title: "UP" },
+      { title: "RESTARTS", right: true },
+      { title: "LAST EXIT" },
+    ],
+    rows,
+  );
+}
+
+function coloured(state: NodeState): string {
+  if (state === "in-sync") return styleText("green", state);
+  return styleText(state === "down" || state === "quarantined" ? "red" : "yellow", state);
+}

@@ -1,0 +1,164 @@
+/** The JSON bodies of the admin API. Shapes only; the cli uses them, too. Times are ms since the epoch. */
+import type { StoredAck, WriteStory } from "./record.ts";
+
+export type { StoredAck, WriteStory };
+
+export type NodeState = "joining" | "catching-up" | "in-sync" | "down" | "draining" | "maint" | "quarantined";
+
+/** To one node (a read) or to all (a write). */
+export type RouteKind = "one" | "all";
+
+export interface LastCheck {
+  readonly ok: boolean;
+  readonly at: number;
+  /** What came: "200 in 2 ms", "connect ECONNREFUSED 127.0.0.1:4567"; foreign text, escape it. */
+  readonly detail: string;
+}
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly url: string;
+  readonly state: NodeState;
+  /** When it entered the state. */
+  readonly since: number;
+  /** Why it is in the state; foreign text, escape it. */
+  readonly reason: string | null;
+  readonly member: boolean;
+  /** Every record up to it has been acknowledged. */
+  readonly cursor: number;
+  /** head − cursor. */
+  readonly lag: number;
+  /** Age in seconds of the oldest record that it has not acked; 0 without lag. */
+  readonly oldestUndelivered: number;
+  /** Open connections to it. */
+  readonly connections: number;
+  readonly inFlightReads: number;
+  readonly inFlightWrites: number;
+  /** Reads sent to it since the start, and those of them that failed. */
+  readonly reads: number;
+  readonly readErrors: number;
+  /** Final answers to writes since the start, attempts at a write that failed, and attempts after the first. */
+  readonly acks: number;
+  readonly ackErrors: number;
+  readonly retries: number;
+  /** Null until the first health check is over. */
+  readonly lastCheck: LastCheck | null;
+  /** How it is given its history ("replay", "snapshot from app1", …) or what it waits for; null with history. */
+  readonly bootstrap: string | null;
+}
+
+export interface RouteStatus {
+  readonly name: string;
+  readonly to: RouteKind;
+  /** `roundrobin`, `leastconn` for `one`; `all`, `quorum`, `one` (ack policy) for `all`. */
+  readonly policy: string;
+  /** What it matches, for people: "POST /register, /changePassword". */
+  readonly match: string;
+  readonly requests: number;
+  /** Replies that the client could not use: 5xx of a node or of the balancer. */
+  readonly errors: number;
+  readonly inFlight: number;
+}
+
+export interface ReloadStatus {
+  readonly at: number;
+  readonly ok: boolean;
+  readonly problems: readonly string[];
+}
+
+/** Since the start. */
+export interface Totals {
+  readonly reads: number;
+  readonly readErrors: number;
+  readonly writes: number;
+  readonly writeErrors: number;
+  readonly retries: number;
+  readonly divergent: number;
+  readonly ambiguous: number;
+}
+
+export interface Status {
+  readonly cluster: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  /** Where traffic is accepted: "127.0.0.1:8080". */
+  readonly listen: string;
+  /** Last seq in the journal (0: empty), and the first whose body is still there. */
+  readonly head: number;
+  readonly first: number;
+  /** Nodes in-sync, and members; of `nodes.length`. */
+  readonly inSync: number;
+  readonly members: number;
+  readonly minInSync: number;
+  /** Open connections of clients. */
+  readonly connections: number;
+  /** What the journal takes on disk, and its limit. */
+  readonly journalBytes: number;
+  readonly journalMaxBytes: number;
+  /** Writes whose client still waits. */
+  readonly writesOpen: number;
+  /** Records set aside as poison, waiting for `lbctl writes retry|skip`. */
+  readonly setAside: number;
+  readonly draining: boolean;
+  readonly nodes: readonly NodeStatus[];
+  readonly routes: readonly RouteStatus[];
+  /** The last SIGHUP; null before the first. */
+  readonly reload: ReloadStatus | null;
+  readonly totals: Totals;
+}
+
+/** Body of POST /api/nodes/NAME/resync. */
+export interface ResyncRequest {
+  /** The donor; chosen by the balancer when missing. */
+  readonly from?: string;
+  /** The operator makes the copy, then calls resync/done. */
+  readonly manual?: boolean;
+}
+
+/** Answer to POST /api/nodes/NAME/resync. */
+export interface ResyncStarted {
+  readonly node: string;
+  readonly from: string | null;
+  readonly manual: boolean;
+  /** Where the donor is held; null until it is (snapshot bootstraps run in the background). */
+  readonly seq: number | null;
+  /** For people: what happens now, or what to do. */
+  readonly next: string;
+}
+
+export interface VerifiedNode {
+  readonly name: string;
+  readonly state: NodeState;
+  readonly cursor: number;
+  /** Null: the app offers none, or it could not be had (then `error` says why). */
+  readonly digest: string | null;
+  readonly users?: number;
+  readonly error: string | null;
+}
+
+/** Answer to POST /api/verify. */
+export interface VerifyReport {
+  /** Where each node's deliveries stood when its digest was taken. */
+  readonly seq: Readonly<Record<string, number>>;
+  readonly nodes: readonly VerifiedNode[];
+  /** Null: fewer than two digests to compare. */
+  readonly equal: boolean | null;
+  readonly head: number;
+}
+
+/** Answer to GET /healthz and GET /readyz. */
+export interface Health {
+  readonly ok: boolean;
+}
+
+/** RFC 9457; every error of the admin API and of the balancer. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** Stable; see docs/errors.md. */
+  readonly code: string;
+  readonly [extra: string]: string | number;
+}

@@ -1,0 +1,166 @@
+/**
+ * The write path: read within limits, journal, wait for what the ack policy asks, reply. From the journal on
+ * nothing that the client does changes what becomes of the write.
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { WriteRoute } from "./config.ts";
+import { LbError } from "./errors.ts";
+import type { Inspected } from "./framing.ts";
+import type { Appended, Journal } from "./journal.ts";
+import { newRecord } from "./new-record.ts";
+import { readBody } from "./read-body.ts";
+import { type NewRecord, SKIPPED, type StoredAnswer } from "./record.ts";
+import type { Writes } from "./writes.ts";
+
+export interface BroadcasterOptions {
+  readonly journal: Journal;
+  readonly writes: Writes;
+  /** In-sync nodes now. */
+  readonly inSync: () => number;
+  readonly settings: () => {
+    readonly minInSync: number;
+    readonly ackTimeout: number;
+    readonly body: number;
+    readonly bodies: number;
+    readonly bodyTimeout: number;
+    readonly writesOpen: number;
+  };
+  /** Members now: a quorum is more than half of them. */
+  readonly members: () => number;
+  /** Asked when the journal is full; says whether to try once more. */
+  readonly makeRoom: () => Promise<boolean>;
+}
+
+/** What a client of a write is sent. */
+export interface WriteReply {
+  readonly seq: number;
+  readonly answer: StoredAnswer;
+  /** `app1=201, app2=201`; null for the recorded outcome of an earlier write. */
+  readonly acks: string | null;
+  readonly repeat: boolean;
+}
+
+export class Broadcaster {
+  readonly #options: BroadcasterOptions;
+  readonly #mac: Journal["mac"];
+  readonly #idle: (() => void)[] = [];
+  /** Writes whose client waits. */
+  open = 0;
+  /** Their bodies, as far as announced; one of unknown length counts with the most that it may have. */
+  #bytes = 0;
+
+  constructor(options: BroadcasterOptions) {
+    this.#options = options;
+    this.#mac = options.journal.mac.bind(options.journal);
+  }
+
+  /**
+   * Takes one write all the way. Rejects with LbError: too_many_requests_open, below_min_in_sync, body_too_large,
+   * body_timeout, client_left, idempotency_*, journal_full, journal_failed, ack_timeout, answer_too_large.
+   */
+  async write(
+    request: IncomingMessage,
+    response: ServerResponse,
+    inspected: Inspected,
+    route: WriteRoute,
+  ): Promise<WriteReply> {
+    const { body: most, bodyTimeout } = this.#options.settings();
+    const bytes = inspected.hasBody ? Math.min(inspected.contentLength ?? most, most) : 0;
+    this.#admit(route, bytes);
+    this.open++;
+    this.#bytes += bytes;
+    try {
+      const body = await readBody(request, response, inspected, { most, timeout: bodyTimeout });
+      this.#admitNodes(route);
+      const record = newRecord({ request, inspected, body, route }, this.#mac);
+      return await this.#journaled(record);
+    } finally {
+      this.open--;
+      this.#bytes -= bytes;
+      if (this.open === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  /** Resolves when no client waits for a write any more. */
+  idle(): Promise<void> {
+    if (this.open === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  async #journaled(record: NewRecord): Promise<WriteReply> {
+    const { writes, settings } = this.#options;
+    const appended = await this.#append(record);
+    if (appended.kind === "mismatch") {
+      const detail = `expected the request of write ${appended.seq} again, got another with the same Idempotency-Key`;
+      throw new LbError("idempotency_mismatch", detail, { extra: { seq: appended.seq } });
+    }
+    if (appended.kind === "repeat") return await this.#repeated(appended.seq);
+    const { seq, answer, acks } = await writes.outcome(appended.seq, settings().ackTimeout);
+    if (answer.tooLarge) throw tooLarge(seq, answer.status);
+    return { seq, answer, acks, repeat: false };
+  }
+
+  async #append(record: NewRecord): Promise<Appended> {
+    const { journal, makeRoom } = this.#options;
+    try {
+      return await journal.append(record);
+    } catch (error) {
+      if (!(error instanceof LbError) || error.code !== "journal_full" || !(await makeRoom())) throw error;
+      return await journal.append(record);
+    }
+  }
+
+  /** The outcome of an earlier write with the same Idempotency-Key, waited for if it has none yet. */
+  async #repeated(seq: number): Promise<WriteReply> {
+    const { journal, writes, settings } = this.#options;
+    const kept = await journal.answer(seq);
+    if (kept !== null) return { seq, answer: kept, acks: null, repeat: true };
+    if (!writes.isOpen(seq)) {
+      // Settled since it was asked for; or there is nothing to be kept.
+      const answer = await journal.answer(seq);
+      if (answer !== null) return { seq, answer, acks: null, repeat: true };
+      const outcome = (await journal.story(seq))?.outcome ?? null;
+      if (outcome === SKIPPED) throw skipped(seq);
+      if (outcome !== null) throw tooLarge(seq, outcome);
+    }
+    const { answer, acks } = await writes.outcome(seq, settings().ackTimeout);
+    if (answer.tooLarge) throw tooLarge(seq, answer.status);
+    return { seq, answer, acks, repeat: true };
+  }
+
+  #admit(route: WriteRoute, bytes: number): void {
+    const { writesOpen, bodies } = this.#options.settings();
+    if (this.open >= writesOpen || this.#options.writes.size >= writesOpen) {
+      const detail = `expected at most ${writesOpen} writes at a time (limits.writesOpen), got one more`;
+      throw new LbError("too_many_requests_open", detail);
+    }
+    if (this.#bytes + bytes > bodies) {
+      const detail = `expected at most ${bodies} bytes of bodies at a time (limits.bodies), got ${bytes} more`;
+      throw new LbError("too_many_requests_open", detail);
+    }
+    this.#admitNodes(route);
+  }
+
+  /** Promise 2: too few nodes, nothing is journaled. Asked again once the body is in: that may take a while. */
+  #admitNodes(route: WriteRoute): void {
+    const { minInSync } = this.#options.settings();
+    const quorum = Math.floor(this.#options.members() / 2) + 1;
+    const needed = route.ack === "quorum" ? Math.max(minInSync, quorum) : minInSync;
+    const inSync = this.#options.inSync();
+    if (inSync >= needed) return;
+    if (inSync === 0) throw new LbError("no_in_sync_node", "no node is in-sync; nothing was recorded");
+    const detail = `expected at least ${needed} nodes in-sync, got ${inSync}; nothing was recorded`;
+    throw new LbError("below_min_in_sync", detail);
+  }
+}
+
+function skipped(seq: number): LbError {
+  const detail = `write ${seq}, the first with this Idempotency-Key, was set aside and then skipped`;
+  return new LbError("write_skipped", detail, { extra: { seq } });
+}
+
+function tooLarge(seq: number, status: number): LbError {
+  const detail = `write ${seq} was carried out with status ${status}; the answer's body was not kept (limits.answer)`;
+  return new LbError("answer_too_large", detail, { extra: { seq, nodeStatus: status } });
+}

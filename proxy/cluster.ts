@@ -1,0 +1,308 @@
+/**
+ * The nodes, and what belongs to each: connections, health, delivery. Wires what one of these parts sees to
+ * what another must do; the decisions themselves are in node-state.ts and write.ts.
+ */
+
+import type { Config, NodeConfig } from "./config.ts";
+import { type AttemptEnd, Delivery, isFinal } from "./delivery.ts";
+import { LbError } from "./errors.ts";
+import { type CheckResult, Health } from "./health.ts";
+import type { Journal } from "./journal.ts";
+import { type Attempt, failedOutcome, type LegOutcome, sendLeg } from "./leg.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { UpstreamNode } from "./node.ts";
+import { noticeState } from "./node-identity.ts";
+import type { NodeState } from "./node-state.ts";
+import { createPools, destroyPools, type NodePools } from "./pool.ts";
+import { RecentRecords } from "./recent-records.ts";
+import type { JournalRecord, StoredAck } from "./record.ts";
+import { Upstream } from "./upstream.ts";
+import { Writes } from "./writes.ts";
+
+/** More can't be: `limits.writesOpen` bounds what is under way at a time. */
+const MOST_UNSETTLED = 1_000_000;
+
+/** A node with everything that works for it. */
+export interface Member {
+  readonly node: UpstreamNode;
+  readonly config: NodeConfig;
+  readonly pools: NodePools;
+  readonly delivery: Delivery;
+  readonly health: Health;
+}
+
+export interface ClusterOptions {
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** A node without history came up: it needs the others' state. */
+  readonly needsHistory: (node: UpstreamNode) => void;
+}
+
+export class Cluster {
+  readonly upstream = new Upstream();
+  readonly writes: Writes;
+  readonly #recent = new RecentRecords();
+  readonly #members = new Map<string, Member>();
+  readonly #journal: Journal;
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+  readonly #needsHistory: (node: UpstreamNode) => void;
+  #config: Config;
+
+  constructor({ config, journal, log, metrics, needsHistory }: ClusterOptions) {
+    this.#config = config;
+    this.#journal = journal;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#needsHistory = needsHistory;
+    this.writes = new Writes({
+      upstream: this.upstream,
+      journal,
+      deliveries: {
+        acceptError: (node, seq) => this.#members.get(node)?.delivery.acceptError(seq),
+        setAside: (seq) => this.#each(({ delivery }) => delivery.setAside(seq)),
+      },
+      settings: () => ({ ...this.#config.writes, routes: this.#config.routes }),
+      log,
+      metrics,
+    });
+    this.upstream.onChange((node, from, to) => this.#stateChanged(node, from, to));
+  }
+
+  /** Adds the nodes of the config with what the journal knows of them, and starts to check them. */
+  async start(): Promise<void> {
+    const rows = new Map((await this.#journal.nodes()).map((row) => [row.name, row]));
+    const founding = rows.size === 0;
+    for (const config of this.#config.nodes) {
+      const row = rows.get(config.name);
+      if (row === undefined) await this.#addNew(config, founding);
+      else await this.#addKnown(config, row);
+      rows.delete(config.name);
+    }
+    for (const name of rows.keys()) await this.#journal.removeNode(name);
+    await this.#recoverWrites();
+    this.#each(({ health }) => health.start());
+  }
+
+  /** Nothing is sent to any node from here on. */
+  async stop(): Promise<void> {
+    this.writes.stop();
+    this.#each(({ delivery, health }) => {
+      delivery.stop();
+      health.stop();
+    });
+    await Promise.all([...this.#members.values()].map(({ pools }) => destroyPools(pools)));
+  }
+
+  /** Follows a new config: nodes removed, added (joining), or re-created where the address changed. */
+  async reload(config: Config): Promise<void> {
+    this.#config = config;
+    for (const { node } of [...this.#members.values()]) {
+      const now = config.nodes.find(({ name }) => name === node.name);
+      if (now === undefined || now.url !== node.url) await this.remove(node.name);
+    }
+    for (const now of config.nodes) {
+      const member = this.#members.get(now.name);
+      if (member !== undefined) member.health.configure(config.health);
+      else (await this.#addNew(now, false)).health.start();
+    }
+    this.upstream.reorder(config.nodes.map(({ name }) => name));
+    this.#metrics.setNodes(config.nodes.map(({ name }) => name));
+  }
+
+  /** For good: what is in flight may end, the journal forgets the node. */
+  async remove(name: string): Promise<void> {
+    const member = this.#members.get(name);
+    if (member === undefined) return;
+    this.upstream.remove(name);
+    this.#members.delete(name);
+    member.health.stop();
+    member.delivery.stop();
+    await this.#journal.removeNode(name);
+    const { reads, writes } = member.pools;
+    void Promise.all([reads.close(), writes.close()]).catch((error: unknown) =>
+      this.#log.bug("remove", error),
+    );
+  }
+
+  /** Called by the journal with what it has on disk now: the nodes may see it (promise 1). */
+  committed(records: readonly JournalRecord[]): void {
+    this.#recent.push(records);
+    this.writes.committed(records);
+    this.#each(({ delivery }) => delivery.wake());
+  }
+
+  member(name: string): Member {
+    const member = this.#members.get(name);
+    if (member !== undefined) return member;
+    const names = [...this.#members.keys()].join(", ");
+    throw new LbError("unknown_node", `expected one of ${names}, got ${JSON.stringify(name)}`);
+  }
+
+  get members(): readonly Member[] {
+    return this.upstream.nodes.flatMap(({ name }) => this.#members.get(name) ?? []);
+  }
+
+  pools(node: UpstreamNode): NodePools {
+    return this.member(node.name).pools;
+  }
+
+  /** What the read path saw of a node (passive health). */
+  readLeg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void {
+    this.#metrics.readLeg(node.name, outcome, (performance.now() - startedAt) / 1000);
+    node.reads++;
+    if (outcome === "ok") return;
+    if (outcome !== "aborted") node.readErrors++;
+    this.#tellHealth(node, outcome, startedAt);
+  }
+
+  /** An operator's retry of a record that was set aside: its turn comes again on every node. */
+  putBack(record: JournalRecord, acks: readonly StoredAck[]): void {
+    this.writes.recover(record, acks);
+    this.#each(({ delivery }) => delivery.putBack(record.seq));
+  }
+
+  /** An operator's skip, for good and on all nodes alike. */
+  skip(seq: number): void {
+    this.writes.skipped(seq);
+    this.#each(({ delivery }) => delivery.skip(seq));
+  }
+
+  /** Makes a node in-sync if it has every answered record. */
+  progressed(node: UpstreamNode): void {
+    const member = this.#members.get(node.name);
+    if (member === undefined || node.state !== "catching-up") return;
+    if (member.delivery.caughtUp((seq) => this.writes.mayWait(seq, node.name)))
+      node.apply("caught-up", "has caught up");
+  }
+
+  /** Records whose outcome an earlier process did not store are decided anew. */
+  async #recoverWrites(): Promise<void> {
+    for (const { seq } of await this.#journal.pending(Number.POSITIVE_INFINITY, "set-aside")) {
+      this.writes.aside.add(seq);
+    }
+    for (const { seq, acks, outcome, setAside } of await this.#journal.pending(MOST_UNSETTLED)) {
+      if (outcome !== null || setAside) continue;
+      const [record] = await this.#journal.read(seq, 1);
+      if (record !== undefined) this.writes.recover(record, acks);
+    }
+  }
+
+  async #addNew(config: NodeConfig, founding: boolean): Promise<Member> {
+    const member = this.#add(config);
+    member.node.history = founding;
+    member.node.member = founding;
+    await this.#journal.saveNode(member.node.row());
+    return member;
+  }
+
+  async #addKnown(config: NodeConfig, row: Parameters<UpstreamNode["restore"]>[0]): Promise<void> {
+    const { node, delivery } = this.#add(config);
+    node.restore(row);
+    await delivery.restore();
+  }
+
+  #add(config: NodeConfig): Member {
+    const { writes, limits, health } = this.#config;
+    const node = this.upstream.add(config);
+    const pools = createPools(config.url, {
+      readConnections: limits.readConnections,
+      writeConnections: writes.window,
+      connectTimeout: writes.sendTimeout,
+      headerSize: limits.header,
+    });
+    const delivery = new Delivery({
+      node,
+      journal: this.#journal,
+      recent: this.#recent,
+      send: (options) => sendLeg(pools, options),
+      limits: () => ({ ...this.#config.writes, maxAnswer: this.#config.limits.answer }),
+      events: {
+        acked: (_, record, answer) => this.writes.acked(node, record, answer),
+        attempted: (_, record, end) => this.#attempted(node, record, end),
+        exhausted: (_, record, attempt) => this.writes.exhausted(node, record, attempt),
+        unproven: () => void this.#members.get(node.name)?.health.prove(),
+        purged: () => node.apply("lost-history", "the journal no longer has what it missed"),
+        progressed: () => this.progressed(node),
+        shared: (record) => this.writes.shared(record),
+      },
+    });
+    const member = { node, config, pools, delivery, health: new Health(node, health, this.#checked) };
+    this.#members.set(config.name, member);
+    return member;
+  }
+
+  readonly #checked = (node: UpstreamNode, result: CheckResult): void => {
+    this.#metrics.healthCheck(node.name, result.ok);
+    const before = node.stateId;
+    const lost = noticeState(node, result, this.#journal.id);
+    if (lost !== null) {
+      this.#log.alarm("node lost its history", { node: node.name, reason: lost });
+      node.apply("lost-history", lost);
+    }
+    if (lost !== null || node.stateId !== before) this.#save(node);
+    // A draining node that came up again changes no state; what waits for it goes on all the same.
+    this.#members.get(node.name)?.delivery.wake();
+  };
+
+  /** One attempt at a record is over, with a final answer or without. */
+  #attempted(node: UpstreamNode, record: JournalRecord, { attempt, number, final }: AttemptEnd): void {
+    const outcome = legOutcome(attempt);
+    this.#metrics.leg(node.name, outcome, attempt.ms / 1000);
+    if (number > 1) {
+      node.retries++;
+      this.#metrics.legRetry(node.name);
+    }
+    if (final) return;
+    node.ackErrors++;
+    const came = attempt.kind === "answer" ? { status: attempt.status } : { error: attempt.error };
+    const { seq, route } = record;
+    this.#log.legFailed({ node: node.name, outcome, attempt: number, ms: attempt.ms, seq, route, ...came });
+    this.writes.failed(node, record, attempt);
+    // Timeouts of writes are not health: the app may be busy with just this one.
+    if (outcome !== "timeout") this.#tellHealth(node, outcome, 0);
+  }
+
+  #tellHealth(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void {
+    const health = this.#members.get(node.name)?.health;
+    if (outcome === "connect") health?.refused("connection refused");
+    else if (outcome === "reset") health?.broke();
+    else if (outcome === "timeout") health?.timedOut(startedAt);
+  }
+
+  #stateChanged(node: UpstreamNode, from: NodeState, to: NodeState): void {
+    this.#log.nodeState(node.name, from, to, node.reason);
+    this.#metrics.nodeState(node.name, to);
+    if (to === "quarantined") this.#metrics.quarantined(node.name);
+    this.#save(node);
+    if (from === "in-sync") this.writes.nodeLeft(node.name);
+    if (to === "in-sync") this.writes.nodeJoined(node.name);
+    if (to === "joining") this.#needsHistory(node);
+    this.#members.get(node.name)?.delivery.wake();
+    this.progressed(node);
+  }
+
+  /** What the node holds is not known any more: it needs the others' state. */
+  async forget(node: UpstreamNode, reason: string): Promise<void> {
+    node.apply("lost-history", reason);
+    await this.#journal.saveNode(node.row());
+  }
+
+  /** Membership and what an operator set outlive a restart. */
+  #save(node: UpstreamNode): void {
+    if (!this.#members.has(node.name)) return;
+    this.#journal.saveNode(node.row()).catch((error: unknown) => this.#log.bug("save node", error));
+  }
+
+  #each(act: (member: Member) => void): void {
+    for (const member of [...this.#members.values()]) act(member);
+  }
+}
+
+function legOutcome(attempt: Attempt): LegOutcome {
+  if (attempt.kind !== "answer") return failedOutcome(attempt.error, attempt.timedOut);
+  return attempt.status >= 500 ? "http_5xx" : isFinal(attempt.status) ? "ok" : "retry_later";
+}

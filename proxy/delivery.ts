@@ -1,0 +1,547 @@
+/**
+ * The loop that brings records to one node: loads them in seq order, sends what the schedule allows, tries
+ * again what failed, moves the cursor. A node that was down resumes the same loop from an older cursor
+ * (promise 6): there is no second path.
+ */
+
+import { deliveryHeaders } from "./delivery-headers.ts";
+import { LbError } from "./errors.ts";
+import type { Journal } from "./journal.ts";
+import type { Attempt, LegOptions } from "./leg.ts";
+import type { UpstreamNode } from "./node.ts";
+import { Pace } from "./pace.ts";
+import { type RecentRecords, sizeOf } from "./recent-records.ts";
+import { type JournalRecord, SKIPPED } from "./record.ts";
+import { Schedule } from "./schedule.ts";
+import type { Answer } from "./write.ts";
+
+export interface DeliveryLimits {
+  /** Records in flight to one node. */
+  readonly window: number;
+  /** ms for one attempt. */
+  readonly attemptTimeout: number;
+  /** Bytes of an answer that are kept. */
+  readonly maxAnswer: number;
+  /** ms: first wait after a failed attempt, doubled each time up to the last, with jitter. */
+  readonly backoff: { readonly min: number; readonly max: number };
+  /** Failed attempts, by a node that acks other records, after which something must be done. */
+  readonly maxAttempts: number;
+}
+
+/** How one attempt ended. */
+export interface AttemptEnd {
+  readonly attempt: Attempt;
+  /** 1 for the first that may have reached the node. */
+  readonly number: number;
+  readonly final: boolean;
+}
+
+/** What a delivery tells of a record; the owner decides what follows. */
+export interface DeliveryEvents {
+  acked(node: UpstreamNode, record: JournalRecord, answer: Answer): void;
+  /** Each attempt's end; `final`: its answer was the node's last word. */
+  attempted(node: UpstreamNode, record: JournalRecord, end: AttemptEnd): void;
+  /** `maxAttempts` failed while the node showed that it runs. */
+  exhausted(node: UpstreamNode, record: JournalRecord, attempt: Attempt): void;
+  /** The same, but nothing shows that the node runs, and no other record can, since a barrier waits for this one. */
+  unproven(node: UpstreamNode): void;
+  /** What it has to get next is not in the journal any more. */
+  purged(node: UpstreamNode): void;
+  /** May have every answered record now; called after each ack. */
+  progressed(node: UpstreamNode): void;
+  /** The copy of a record that all deliveries share, as far as one of them still waits for it. */
+  shared(record: JournalRecord): JournalRecord;
+}
+
+/** How a record has fared at this node so far. */
+interface Tries {
+  /** Attempts that may have reached the node. */
+  attempts: number;
+  /** One of them may have been carried out without an answer. */
+  ambiguous: boolean;
+  /** Failures of attempts that may have reached it: at `maxAttempts` something must be done. */
+  failures: number;
+  /** Waits before the next attempt so far, for the backoff. */
+  waits: number;
+  readonly firstAt: number;
+  /** Monotonic ms of the first attempt, and the acks of other records then: what shows the node runs. */
+  readonly begunAt: number;
+  readonly acksThen: number;
+  /** The last answer that was not final. */
+  answer: Extract<Attempt, { kind: "answer" }> | null;
+  /** An attempt is under way; a status that is final if it comes back. */
+  inFlight: boolean;
+  accepted: number | null;
+}
+
+/** A pause that someone asked for. */
+interface Hold {
+  readonly seq: number;
+  readonly reached: () => void;
+  readonly lost: () => void;
+}
+
+const PAGE = 128;
+/** Records, and bytes of bodies, that one node's loop keeps in memory. */
+const LOOKAHEAD = 512;
+const LOOKAHEAD_BYTES = 8 * 1024 * 1024;
+
+export class Delivery {
+  readonly node: UpstreamNode;
+  readonly #journal: Journal;
+  readonly #recent: RecentRecords;
+  readonly #send: (options: LegOptions) => Promise<Attempt>;
+  readonly #limits: () => DeliveryLimits;
+  readonly #events: DeliveryEvents;
+  #schedule = new Schedule();
+  readonly #loaded = new Map<number, JournalRecord>();
+  #loadedBytes = 0;
+  readonly #tries = new Map<number, Tries>();
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+  /** Seqs above the cursor that were acked before a restart. */
+  #ackedBefore = new Set<number>();
+  /** Records up to it may have been sent by an earlier process: their first attempt here is not the first. */
+  #sentBefore = 0;
+  #next = 1;
+  /** When the cursor last moved (ms since the epoch). */
+  #movedAt = Date.now();
+  #running = 0;
+  #acks = 0;
+  #reading = false;
+  #stopped = false;
+  /** Null while it keeps up. */
+  #pace: Pace | null = null;
+  #paceTimer: NodeJS.Timeout | null = null;
+  /** For a digest or a snapshot at one seq: nothing beyond the lowest of them is loaded. */
+  readonly #holds = new Set<Hold>();
+
+  constructor(options: {
+    node: UpstreamNode;
+    journal: Journal;
+    recent: RecentRecords;
+    send: (options: LegOptions) => Promise<Attempt>;
+    /** May change with a reload. */
+    limits: () => DeliveryLimits;
+    events: DeliveryEvents;
+  }) {
+    this.node = options.node;
+    this.#journal = options.journal;
+    this.#recent = options.recent;
+    this.#send = options.send;
+    this.#limits = options.limits;
+    this.#events = options.events;
+    this.#next = this.node.cursor + 1;
+  }
+
+  /** Records known to it and not acked, and the number in flight. */
+  get open(): number {
+    return this.#schedule.size;
+  }
+
+  /** Takes up from a journal that an earlier process wrote: what was acked, what may have been sent. */
+  async restore(): Promise<void> {
+    this.#ackedBefore = new Set(await this.#journal.ackedBeyond(this.node.name, this.node.cursor));
+    this.#sentBefore = this.#journal.head;
+    this.#next = this.node.cursor + 1;
+  }
+
+  /** ms since the oldest record that the node has not acked was recorded; as far as is known here. */
+  oldestAge(now: number): number {
+    const seq = this.node.cursor + 1;
+    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    return now - (record?.at ?? this.#movedAt);
+  }
+
+  /** Starts again from `cursor`: the node was given another state (bootstrap). The journal forgets its acks. */
+  async restart(cursor: number): Promise<void> {
+    this.#clear();
+    this.#ackedBefore.clear();
+    this.#sentBefore = 0;
+    this.node.cursor = cursor;
+    this.#next = cursor + 1;
+    await this.#journal.resetNode(this.node.row());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#clear();
+  }
+
+  /** Nothing is on its way to the node. */
+  get idle(): boolean {
+    return this.#running === 0;
+  }
+
+  /** Sends whatever may be sent now. Call after a commit, and when the node's state changed. */
+  wake(): void {
+    if (this.#stopped || !this.node.delivering) return;
+    this.#load();
+    this.#checkHolds();
+    if (this.node.state === "in-sync") this.#pace = null;
+    else this.#pace ??= new Pace(performance.now(), this.#journal.head);
+    const { window } = this.#limits();
+    while (this.#running < window && this.#inPace()) {
+      const seq = this.#schedule.next();
+      if (seq === undefined) break;
+      this.#pace?.spend();
+      this.#launch(seq);
+    }
+  }
+
+  /** A node that catches up leaves the processors to the reads, too: it goes on when its time has come. */
+  #inPace(): boolean {
+    const wait = this.#pace?.wait(performance.now(), this.#journal.head) ?? 0;
+    if (wait > 0) this.#paceTimer ??= setTimeout(() => this.#goOn(), wait);
+    return wait === 0;
+  }
+
+  #goOn(): void {
+    this.#paceTimer = null;
+    this.wake();
+  }
+
+  /** All records in the journal that are not acked here satisfy `mayWait` (or are held): it has caught up. */
+  caughtUp(mayWait: (seq: number) => boolean): boolean {
+    for (const seq of this.#schedule.waiting()) if (!mayWait(seq)) return false;
+    for (let seq = this.#next; seq <= this.#journal.head; seq++) if (!mayWait(seq)) return false;
+    return true;
+  }
+
+  /** The app's own error was accepted as its answer: final here, too. */
+  acceptError(seq: number): void {
+    const tries = this.#tries.get(seq);
+    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    if (record === undefined || !tries?.answer || !this.#schedule.has(seq)) return;
+    // The next write of the key waits for the attempt that is under way (promise 4).
+    if (tries.inFlight) tries.accepted = tries.answer.status;
+    else this.#acked(record, tries, tries.answer);
+  }
+
+  /** Poison: out of the way until an operator decides. */
+  setAside(seq: number): void {
+    if (this.#schedule.has(seq)) this.#schedule.setAside(seq);
+    this.#cancelTimer(seq);
+    for (const loaded of [...this.#loaded.keys()]) if (this.#schedule.isHeld(loaded)) this.#unload(loaded);
+    this.wake();
+    this.#events.progressed(this.node);
+  }
+
+  /** An operator's retry; attempts are counted anew, ambiguity stays. */
+  putBack(seq: number): void {
+    const tries = this.#tries.get(seq);
+    if (tries !== undefined) tries.failures = 0;
+    if (this.#schedule.has(seq)) this.#schedule.putBack(seq);
+    this.wake();
+  }
+
+  /** An operator's skip: as if acked, without an answer. */
+  skip(seq: number): void {
+    if (seq >= this.#next) this.#ackedBefore.add(seq);
+    else if (this.#schedule.has(seq)) this.#schedule.done(seq);
+    this.#forget(seq);
+    this.#moveCursor();
+    this.wake();
+    this.#events.progressed(this.node);
+  }
+
+  /**
+   * Pauses at `seq`: resolves once all up to it are acked and none after it was sent, with what lets deliveries go
+   * on; the caller must call that. Several may hold at a time: one after another gets the node at its seq. Rejects
+   * when `signal` aborts first, or when the node is given another state or removed.
+   */
+  hold(seq: number, signal: AbortSignal): Promise<() => void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const release = () => {
+        if (this.#holds.delete(hold)) this.wake();
+      };
+      const abandon = () => {
+        release();
+        reject(signal.reason);
+      };
+      const settle = (act: () => void) => {
+        signal.removeEventListener("abort", abandon);
+        act();
+      };
+      const hold = {
+        seq,
+        reached: () => settle(() => resolve(release)),
+        lost: () => settle(() => reject(new Error(`deliveries to ${this.node.name} began anew`))),
+      };
+      signal.addEventListener("abort", abandon, { once: true });
+      this.#holds.add(hold);
+      this.wake();
+    });
+  }
+
+  /** Nothing beyond it is loaded now. */
+  get #holdAt(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const { seq } of this.#holds) at = Math.min(at, seq);
+    return at;
+  }
+
+  #checkHolds(): void {
+    if (this.#holds.size === 0 || this.#schedule.size > this.#schedule.held) return;
+    for (const hold of this.#holds) if (this.#next > hold.seq) hold.reached();
+  }
+
+  #load(): void {
+    const last = Math.min(this.#journal.head, this.#holdAt);
+    while (this.#next <= last && this.#hasRoom()) {
+      const record = this.#recent.get(this.#next);
+      if (record === undefined) {
+        const [from, head] = [this.#next, this.#journal.head];
+        this.#read(from, (records) => this.#takeIn(from, head, records));
+        return;
+      }
+      this.#take(record);
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#schedule.size - this.#schedule.held < LOOKAHEAD && this.#loadedBytes < LOOKAHEAD_BYTES;
+  }
+
+  /** Seqs that are missing in between were lost, and given up by an operator (`lb-proxy accept-journal`). */
+  #takeIn(from: number, head: number, records: readonly JournalRecord[]): void {
+    // A restart may have moved the place meanwhile.
+    if (this.#next !== from) return;
+    const last = this.#holdAt;
+    for (const record of records) if (record.seq <= last) this.#take(record);
+    if (records.length > 0) return;
+    this.#next = head + 1;
+    this.#moveCursor();
+  }
+
+  #take(read: JournalRecord): void {
+    const record = this.#events.shared(read);
+    this.#next = record.seq + 1;
+    if (this.#ackedBefore.delete(record.seq)) {
+      this.#moveCursor();
+      return;
+    }
+    this.#schedule.add(record.seq, record.key, record.setAside);
+    if (record.outcome === SKIPPED) {
+      this.#schedule.done(record.seq);
+      this.#moveCursor();
+      return;
+    }
+    // What waits for an operator takes no room: it is read again when its turn comes.
+    if (!this.#schedule.isHeld(record.seq)) this.#keep(record);
+  }
+
+  /** One read of the journal at a time; its records go to `use`, then the loop goes on. */
+  #read(from: number, use: (records: JournalRecord[]) => void): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#journal.read(from, PAGE).then(
+      (records) => {
+        this.#reading = false;
+        if (this.#stopped) return;
+        use(records);
+        this.wake();
+        this.#events.progressed(this.node);
+      },
+      (error: unknown) => {
+        // Any other failure is the journal's own: its owner hears of it and stops the process.
+        this.#reading = false;
+        if (error instanceof LbError && error.code === "journal_purged") this.#events.purged(this.node);
+      },
+    );
+  }
+
+  #launch(seq: number): void {
+    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    if (record === undefined) {
+      this.#reload(seq);
+      return;
+    }
+    const tries = this.#tries.get(seq) ?? this.#begin(seq);
+    tries.attempts++;
+    tries.inFlight = true;
+    this.#running++;
+    this.node.writesInFlight++;
+    const { method, target, body } = record.request;
+    const headers = deliveryHeaders(record, {
+      journalId: this.#journal.id,
+      attempt: tries.attempts,
+      // Not the cursor itself: after a crash what is above the stored one comes again.
+      cursor: this.#journal.storedCursor(this.node.name),
+    });
+    const { attemptTimeout: timeout, maxAnswer } = this.#limits();
+    const schedule = this.#schedule;
+    void this.#send({ method, target, headers, body, timeout, maxAnswer }).then((attempt) => {
+      this.#running--;
+      tries.inFlight = false;
+      this.node.writesInFlight--;
+      // Started again from another state meanwhile: what came of it belongs to the old one.
+      if (!this.#stopped && schedule === this.#schedule && schedule.has(seq))
+        this.#came(record, tries, attempt);
+    });
+  }
+
+  /** A record that was held back: its body is not kept in memory meanwhile. */
+  #reload(seq: number): void {
+    this.#schedule.pause(seq);
+    const schedule = this.#schedule;
+    this.#journal.read(seq, 1).then(
+      ([record]) => {
+        if (record === undefined || schedule !== this.#schedule) return;
+        this.#keep(this.#events.shared(record));
+        schedule.resume(seq);
+        this.wake();
+      },
+      () => {},
+    );
+  }
+
+  #begin(seq: number): Tries {
+    const sentBefore = seq <= this.#sentBefore;
+    const tries: Tries = {
+      attempts: sentBefore ? 1 : 0,
+      ambiguous: sentBefore,
+      failures: 0,
+      waits: 0,
+      firstAt: Date.now(),
+      begunAt: performance.now(),
+      acksThen: this.#acks,
+      answer: null,
+      inFlight: false,
+      accepted: null,
+    };
+    this.#tries.set(seq, tries);
+    return tries;
+  }
+
+  #came(record: JournalRecord, tries: Tries, attempt: Attempt): void {
+    if (attempt.kind === "answer") this.node.aliveAt = performance.now();
+    const number = tries.attempts;
+    if (attempt.kind === "answer" && isLastWord(attempt.status, record, tries)) {
+      this.#events.attempted(this.node, record, { attempt, number, final: true });
+      this.#acked(record, tries, attempt);
+      this.wake();
+      return;
+    }
+    if (attempt.kind === "answer") tries.answer = attempt;
+    else if (attempt.kind === "lost") tries.ambiguous = true;
+    else tries.attempts--;
+    this.#failed(record, tries, { attempt, number, final: false });
+  }
+
+  #acked(record: JournalRecord, tries: Tries, answer: Extract<Attempt, { kind: "answer" }>): void {
+    const { seq } = record;
+    this.#schedule.done(seq);
+    this.#forget(seq);
+    this.#acks++;
+    const { name } = this.node;
+    const { attempts, ambiguous, firstAt } = tries;
+    this.#journal.ack({
+      seq,
+      node: name,
+      status: answer.status,
+      attempts,
+      ambiguous,
+      firstAt,
+      at: Date.now(),
+    });
+    this.node.acks++;
+    if (answer.status < 500) this.node.highestAck = Math.max(this.node.highestAck, seq);
+    this.#moveCursor();
+    this.#events.acked(this.node, record, { ...answer, ambiguous });
+    this.#events.progressed(this.node);
+  }
+
+  #failed(record: JournalRecord, tries: Tries, end: AttemptEnd): void {
+    const { seq } = record;
+    const { attempt } = end;
+    if (attempt.kind !== "unsent") tries.failures++;
+    if (!this.#schedule.isAside(seq)) {
+      this.#schedule.pause(seq);
+      this.#timers.set(
+        seq,
+        setTimeout(() => this.#tryAgain(seq), this.#backoff(tries.waits++)),
+      );
+    }
+    this.#events.attempted(this.node, record, end);
+    const usedUp = attempt.kind !== "unsent" && tries.failures >= this.#limits().maxAttempts;
+    if (usedUp && this.#schedule.has(seq) && !this.#schedule.isAside(seq)) {
+      if (this.#runs(seq, tries)) this.#events.exhausted(this.node, record, attempt);
+      else if (this.#schedule.isBarrier(seq)) this.#events.unproven(this.node);
+    }
+    this.wake();
+  }
+
+  /**
+   * The node showed that it runs since the record's first attempt: it acked others, or, where a barrier lets no
+   * other through, answered anything at all.
+   */
+  #runs(seq: number, tries: Tries): boolean {
+    if (tries.answer !== null || this.#acks > tries.acksThen) return true;
+    return this.#schedule.isBarrier(seq) && this.node.aliveAt > tries.begunAt;
+  }
+
+  #tryAgain(seq: number): void {
+    this.#timers.delete(seq);
+    this.#schedule.resume(seq);
+    this.wake();
+  }
+
+  #backoff(waits: number): number {
+    const { min, max } = this.#limits().backoff;
+    return Math.min(max, min * 2 ** Math.min(waits, 20)) * (0.5 + Math.random() / 2);
+  }
+
+  #moveCursor(): void {
+    const cursor = (this.#schedule.lowest ?? this.#next) - 1;
+    if (cursor === this.node.cursor) return;
+    this.node.cursor = cursor;
+    this.#movedAt = Date.now();
+    this.#journal.moveCursor(this.node.name, cursor);
+  }
+
+  #keep(record: JournalRecord): void {
+    this.#loaded.set(record.seq, record);
+    this.#loadedBytes += sizeOf(record);
+  }
+
+  #unload(seq: number): void {
+    const record = this.#loaded.get(seq);
+    if (record !== undefined) this.#loadedBytes -= sizeOf(record);
+    this.#loaded.delete(seq);
+  }
+
+  #forget(seq: number): void {
+    this.#cancelTimer(seq);
+    this.#unload(seq);
+    this.#tries.delete(seq);
+  }
+
+  #cancelTimer(seq: number): void {
+    clearTimeout(this.#timers.get(seq));
+    this.#timers.delete(seq);
+  }
+
+  #clear(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    if (this.#paceTimer !== null) clearTimeout(this.#paceTimer);
+    this.#paceTimer = null;
+    this.#schedule = new Schedule();
+    this.#loaded.clear();
+    this.#loadedBytes = 0;
+    this.#tries.clear();
+    for (const hold of this.#holds) hold.lost();
+    this.#holds.clear();
+  }
+}
+
+/** An error counts where the nodes have agreed on it (promise 8). */
+function isLastWord(status: number, { outcome }: JournalRecord, { accepted }: Tries): boolean {
+  return isFinal(status) || status === outcome || status === accepted;
+}
+
+/** 2xx to 4xx are the app's last word, but for the three that ask to come again (RFC 9110, 8470, 6585). */
+export function isFinal(status: number): boolean {
+  return status < 500 && status !== 408 && status !== 425 && status !== 429;
+}

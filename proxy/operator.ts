@@ -1,0 +1,240 @@
+/** What an operator sees and may do: the admin listener's view of the balancer. */
+
+import type { NodeStatus, ResyncRequest, ResyncStarted, RouteStatus, Status, VerifyReport } from "./api.ts";
+import type { Bootstrap } from "./bootstrap.ts";
+import type { Cluster, Member } from "./cluster.ts";
+import type { Config, RouteConfig } from "./config.ts";
+import type { Control } from "./control.ts";
+import { LbError } from "./errors.ts";
+import type { Journal } from "./journal.ts";
+import type { UpstreamNode } from "./node.ts";
+import { type JournalRecord, SKIPPED, type WriteStory } from "./record.ts";
+import { verifyNodes } from "./verify.ts";
+
+/** Facts of the process that the operator's view shows beside the nodes. */
+export interface ProcessFacts {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly listen: () => string;
+  readonly connections: () => number;
+  readonly draining: () => boolean;
+  readonly reload: () => Status["reload"];
+  readonly routeCounts: (name: string) => Pick<RouteStatus, "requests" | "errors" | "inFlight">;
+  readonly sums: () => { readonly divergent: number; readonly ambiguous: number };
+}
+
+export interface OperatorOptions {
+  readonly cluster: Cluster;
+  readonly journal: Journal;
+  readonly bootstrap: Bootstrap;
+  readonly config: () => Config;
+  readonly facts: ProcessFacts;
+}
+
+export class Operator implements Control {
+  readonly #options: OperatorOptions;
+  /** One node is held at a seq by one task at a time. */
+  #verifying: Promise<VerifyReport> | null = null;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+  }
+
+  status(): Status {
+    const { cluster, journal, config, facts } = this.#options;
+    const { upstream, writes } = cluster;
+    return {
+      cluster: config().cluster,
+      version: facts.version,
+      pid: process.pid,
+      startedAt: facts.startedAt,
+      listen: facts.listen(),
+      head: journal.head,
+      first: journal.first,
+      inSync: upstream.inSync.length,
+      members: upstream.members.length,
+      minInSync: config().writes.minInSync,
+      connections: facts.connections(),
+      journalBytes: journal.stats.usedBytes,
+      journalMaxBytes: journal.stats.maxBytes,
+      writesOpen: writes.size,
+      setAside: writes.aside.size,
+      draining: facts.draining(),
+      nodes: cluster.members.map((member) => this.#nodeStatus(member)),
+      routes: config().routes.map((route) => ({ ...describe(route), ...facts.routeCounts(route.name) })),
+      reload: facts.reload(),
+      totals: this.#totals(),
+    };
+  }
+
+  isReady(): boolean {
+    const { cluster, config, facts } = this.#options;
+    return !facts.draining() && cluster.upstream.inSync.length >= config().writes.minInSync;
+  }
+
+  async drain(name: string, force: boolean): Promise<NodeStatus> {
+    return this.#takeOut(name, "drain", force);
+  }
+
+  async maint(name: string, force: boolean): Promise<NodeStatus> {
+    return this.#takeOut(name, "maint", force);
+  }
+
+  async ready(name: string, force = false): Promise<NodeStatus> {
+    const member = this.#options.cluster.member(name);
+    const { node } = member;
+    refuseQuarantined(node, force);
+    node.apply("ready", "an operator said ready");
+    await this.#options.journal.flush();
+    return this.#nodeStatus(member);
+  }
+
+  async resync(name: string, { from, manual = false }: ResyncRequest): Promise<ResyncStarted> {
+    const { bootstrap } = this.#options;
+    if (!manual) {
+      const started = await bootstrap.resync(name, from);
+      return {
+        node: name,
+        ...started,
+        manual,
+        seq: null,
+        next: `lbctl status shows when ${name} is in-sync`,
+      };
+    }
+    const held = await bootstrap.resyncManual(name, from);
+    const next = `copy the state of ${held.from} to ${name}, then: lbctl nodes resync ${name} --done`;
+    return { node: name, ...held, manual, next };
+  }
+
+  async resyncDone(name: string): Promise<NodeStatus> {
+    await this.#options.bootstrap.resyncDone(name);
+    return this.#nodeStatus(this.#options.cluster.member(name));
+  }
+
+  async writes(pending: boolean, limit: number): Promise<readonly WriteStory[]> {
+    const { journal } = this.#options;
+    if (pending) return await journal.pending(limit);
+    const stories: WriteStory[] = [];
+    for (let seq = journal.head; seq > 0 && stories.length < limit; seq--) {
+      const story = await journal.story(seq);
+      if (story === null) break;
+      stories.push(story);
+    }
+    return stories.reverse();
+  }
+
+  async write(seq: number): Promise<WriteStory> {
+    const story = await this.#options.journal.story(seq);
+    if (story !== null) return story;
+    const { first, head } = this.#options.journal;
+    throw new LbError("unknown_write", `expected a seq of ${first} to ${head}, got ${seq}`);
+  }
+
+  async retryWrite(seq: number): Promise<WriteStory> {
+    const { cluster, journal } = this.#options;
+    const record = await this.#recordSetAside(seq);
+    await journal.setAside(seq, false);
+    const story = await this.write(seq);
+    cluster.putBack(record, story.acks);
+    return story;
+  }
+
+  async skipWrite(seq: number): Promise<WriteStory> {
+    const { cluster, journal } = this.#options;
+    await this.#recordSetAside(seq);
+    await journal.setAside(seq, false);
+    journal.settle(seq, SKIPPED, null);
+    cluster.skip(seq);
+    return await this.write(seq);
+  }
+
+  verify(): Promise<VerifyReport> {
+    const { cluster, journal, config } = this.#options;
+    this.#verifying ??= verifyNodes(cluster, journal, config().app.digest).finally(() => {
+      this.#verifying = null;
+    });
+    return this.#verifying;
+  }
+
+  async #recordSetAside(seq: number): Promise<JournalRecord> {
+    const story = await this.write(seq);
+    const [record] = story.setAside ? await this.#options.journal.read(seq, 1) : [];
+    if (record !== undefined) return record;
+    throw new LbError("not_set_aside", `expected a write that is set aside, got write ${seq}, which is not`);
+  }
+
+  async #takeOut(name: string, event: "drain" | "maint", force: boolean): Promise<NodeStatus> {
+    const { cluster, journal } = this.#options;
+    const member = cluster.member(name);
+    refuseQuarantined(member.node, force);
+    const { inSync } = cluster.upstream;
+    if (!force && inSync.length === 1 && inSync[0] === member.node) {
+      throw new LbError(
+        "last_in_sync",
+        `${name} is the last in-sync node: without it no request is answered`,
+      );
+    }
+    member.node.apply(event, `an operator said ${event}`);
+    // It outlives the process from the moment that the operator is told of it.
+    await journal.flush();
+    return this.#nodeStatus(member);
+  }
+
+  #nodeStatus({ node, health, delivery, pools }: Member): NodeStatus {
+    const lag = Math.max(0, this.#options.journal.head - node.cursor);
+    return {
+      name: node.name,
+      url: node.url,
+      state: node.state,
+      since: node.since,
+      reason: node.reason,
+      member: node.member,
+      cursor: node.cursor,
+      lag,
+      oldestUndelivered: lag === 0 ? 0 : delivery.oldestAge(Date.now()) / 1000,
+      connections: pools.reads.stats.connected + pools.writes.stats.connected,
+      inFlightReads: node.readsInFlight,
+      inFlightWrites: node.writesInFlight,
+      reads: node.reads,
+      readErrors: node.readErrors,
+      acks: node.acks,
+      ackErrors: node.ackErrors,
+      retries: node.retries,
+      lastCheck: health.last && { ok: health.last.ok, at: health.last.at, detail: health.last.detail },
+      bootstrap: this.#bootstrapNote(node),
+    };
+  }
+
+  #totals(): Status["totals"] {
+    const { cluster, config, facts } = this.#options;
+    const totals = { reads: 0, readErrors: 0, writes: 0, writeErrors: 0, retries: 0, ...facts.sums() };
+    for (const { name, to } of config().routes) {
+      const { requests, errors } = facts.routeCounts(name);
+      totals[to === "one" ? "reads" : "writes"] += requests;
+      totals[to === "one" ? "readErrors" : "writeErrors"] += errors;
+    }
+    for (const { node } of cluster.members) totals.retries += node.retries;
+    return totals;
+  }
+
+  #bootstrapNote(node: UpstreamNode): string | null {
+    return node.history ? null : this.#options.bootstrap.note(node.name);
+  }
+}
+
+/** Quarantine must not be got rid of by the way. */
+function refuseQuarantined({ name, state, reason }: UpstreamNode, force: boolean): void {
+  if (state === "quarantined" && !force)
+    throw new LbError("quarantined", `${name} is quarantined: ${reason}`);
+}
+
+function describe(route: RouteConfig): Pick<RouteStatus, "name" | "to" | "policy" | "match"> {
+  const { name, to, match } = route;
+  const where = [...(match.paths ?? []), ...(match.prefixes ?? []).map((prefix) => `${prefix}…`)];
+  return {
+    name,
+    to,
+    policy: route.to === "one" ? route.balance : route.ack,
+    match: `${match.methods.join(" ")} ${where.length > 0 ? where.join(", ") : "*"}`,
+  };
+}

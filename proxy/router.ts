@@ -1,0 +1,255 @@
+/** Claims each request for a route, or refuses it; the reader and the broadcaster do the rest. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Balancer, createBalancer } from "./balancer.ts";
+import type { Broadcaster, WriteReply } from "./broadcaster.ts";
+import type { Config, RouteConfig, WriteRoute } from "./config.ts";
+import { LbError, statusFor } from "./errors.ts";
+import type { Inspected } from "./framing.ts";
+import { withoutNamed } from "./headers.ts";
+import type { Log } from "./log.ts";
+import type { Metrics, WriteOutcome } from "./metrics.ts";
+import type { UpstreamNode } from "./node.ts";
+import { sendProblem } from "./problem.ts";
+import type { Exchange, Reader } from "./reader.ts";
+import { type Match, RouteTable } from "./route-table.ts";
+
+/** Since the start; what `status` shows of a route. */
+export interface RouteCounts {
+  requests: number;
+  errors: number;
+  inFlight: number;
+}
+
+export interface RouterOptions {
+  readonly config: Pick<Config, "routes" | "app">;
+  readonly reader: Reader;
+  readonly broadcaster: Broadcaster;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export class Router {
+  readonly #options: RouterOptions;
+  #table: RouteTable;
+  #balancers: Map<string, Balancer>;
+  readonly #counts = new Map<string, RouteCounts>();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#table = tableOf(options.config);
+    this.#balancers = balancersOf(options.config.routes);
+  }
+
+  /** Requests that come from now on go by these routes. */
+  reload(config: Pick<Config, "routes" | "app">): void {
+    this.#table = tableOf(config);
+    this.#balancers = balancersOf(config.routes);
+  }
+
+  /** One request from a client, fit to be forwarded. */
+  handle(request: IncomingMessage, response: ServerResponse, inspected: Inspected): void {
+    const startedAt = performance.now();
+    const { method } = inspected;
+    this.#options.metrics.requestIn(method);
+    const match = this.#table.match(method, inspected.path);
+    if (match.kind !== "route") {
+      this.#refuse(request, response, inspected, match);
+      return;
+    }
+    const { route } = match;
+    const counts = this.counts(route.name);
+    counts.requests++;
+    counts.inFlight++;
+    if (route.to === "one") this.#read({ request, response, inspected, route, startedAt });
+    else void this.#write(request, response, inspected, route, startedAt);
+  }
+
+  counts(route: string): RouteCounts {
+    let counts = this.#counts.get(route);
+    if (counts === undefined) {
+      counts = { requests: 0, errors: 0, inFlight: 0 };
+      this.#counts.set(route, counts);
+    }
+    return counts;
+  }
+
+  /** A request that the listener refused itself; null: not even readable. */
+  refused(error: LbError, request: IncomingMessage | null): void {
+    this.#options.metrics.problem(error.code);
+    this.#options.log.request({
+      id: "",
+      client: request?.socket.remoteAddress ?? "",
+      method: request?.method ?? "",
+      target: request?.url ?? "",
+      route: null,
+      status: statusFor(error.code),
+      ms: 0,
+      code: error.code,
+    });
+  }
+
+  /** What the reader calls when a read is over. */
+  readDone(exchange: Exchange, error: LbError | null, node: UpstreamNode | null): void {
+    const { request, response, inspected, route, startedAt } = exchange;
+    if (error !== null) this.#problem(request, response, error, inspected.requestId);
+    const left = error === null && node === null;
+    const status = left ? 0 : response.statusCode;
+    const ms = performance.now() - startedAt;
+    this.#over(route.name, status);
+    this.#options.metrics.readDone(route.name, status, ms / 1000);
+    this.#options.log.request({
+      id: inspected.requestId,
+      client: inspected.peer,
+      method: inspected.method,
+      target: inspected.target,
+      route: route.name,
+      status,
+      ms,
+      ...(node === null ? {} : { node: node.name }),
+      ...(error === null ? {} : { code: error.code }),
+    });
+  }
+
+  #read(exchange: Exchange): void {
+    const balancer = this.#balancers.get(exchange.route.name) as Balancer;
+    this.#options.reader.read(exchange, balancer);
+  }
+
+  async #write(
+    request: IncomingMessage,
+    response: ServerResponse,
+    inspected: Inspected,
+    route: WriteRoute,
+    startedAt: number,
+  ): Promise<void> {
+    let outcome: WriteOutcome = "ok";
+    let code: string | undefined;
+    let seq: number | undefined;
+    try {
+      const reply = await this.#options.broadcaster.write(request, response, inspected, route);
+      if (reply.repeat) outcome = "repeat";
+      seq = reply.seq;
+      sendReply(response, reply, route);
+    } catch (thrown) {
+      const error = this.#asLbError(thrown);
+      outcome = outcomeOf(error);
+      code = error.code;
+      if (typeof error.extra.seq === "number") seq = error.extra.seq;
+      this.#problem(request, response, error, inspected.requestId, seq);
+    }
+    const ms = performance.now() - startedAt;
+    const status = code === "client_left" ? 0 : response.statusCode;
+    this.#over(route.name, status);
+    if (outcome === "repeat" || outcome === "mismatch") this.#options.metrics.idempotency(outcome);
+    this.#options.metrics.writeDone(route.name, outcome, status, ms / 1000);
+    this.#options.log.request({
+      id: inspected.requestId,
+      client: inspected.peer,
+      method: inspected.method,
+      target: inspected.target,
+      route: route.name,
+      status,
+      ms,
+      ...(seq === undefined ? {} : { seq }),
+      ...(code === undefined ? {} : { code }),
+    });
+  }
+
+  #over(route: string, status: number): void {
+    const counts = this.counts(route);
+    counts.inFlight--;
+    if (status >= 500) counts.errors++;
+  }
+
+  #asLbError(thrown: unknown): LbError {
+    if (thrown instanceof LbError) return thrown;
+    this.#options.log.bug("write path", thrown);
+    return new LbError("internal_error", "an error that nobody expected", { cause: thrown });
+  }
+
+  #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    inspected: Inspected,
+    match: Exclude<Match, { kind: "route" }>,
+  ): void {
+    const error = match.kind === "no-route" ? noRoute() : wrongMethod(inspected.method, match.allow);
+    this.#problem(request, response, error, inspected.requestId);
+    const { requestId: id, peer: client, method, target } = inspected;
+    const status = statusFor(error.code);
+    this.#options.log.request({ id, client, method, target, route: null, status, ms: 0, code: error.code });
+  }
+
+  #problem(
+    request: IncomingMessage,
+    response: ServerResponse,
+    error: LbError,
+    instance?: string,
+    seq?: number,
+  ): void {
+    this.#options.metrics.problem(error.code);
+    // What is left of the request's body is not read: the next request on this connection would start in it.
+    if (!request.complete) response.shouldKeepAlive = false;
+    sendProblem(response, error, {
+      ...(instance === undefined ? {} : { instance }),
+      ...(seq === undefined ? {} : { headers: ["lb-seq", String(seq)] }),
+    });
+  }
+}
+
+function noRoute(): LbError {
+  return new LbError("no_route", "expected a path that a route takes, got another");
+}
+
+function wrongMethod(method: string, allowed: readonly string[]): LbError {
+  const detail = `expected ${allowed.join(" or ")}, got ${method.slice(0, 16)}`;
+  return new LbError("method_not_allowed", detail, { extra: { allow: allowed.join(", ") } });
+}
+
+function tableOf({ routes, app }: Pick<Config, "routes" | "app">): RouteTable {
+  return new RouteTable(routes, [app.snapshot, app.digest]);
+}
+
+function balancersOf(routes: readonly RouteConfig[]): Map<string, Balancer> {
+  const balancers = new Map<string, Balancer>();
+  for (const route of routes)
+    if (route.to === "one") balancers.set(route.name, createBalancer(route.balance));
+  return balancers;
+}
+
+function sendReply(
+  response: ServerResponse,
+  { answer, seq, acks, repeat }: WriteReply,
+  route: WriteRoute,
+): void {
+  if (response.destroyed) return;
+  const headers = [...withoutNamed(answer.headers, LENGTH), "lb-seq", String(seq)];
+  if (route.acksHeader && acks !== null) headers.push("lb-acks", acks);
+  if (repeat) headers.push("lb-repeat", "1");
+  if (hasBody(answer.status)) headers.push("Content-Length", String(answer.body.byteLength));
+  response.writeHead(answer.status, headers);
+  response.end(answer.body);
+}
+
+/** The answer was buffered, so its length is known, whatever framing the node chose. */
+const LENGTH = new Set(["content-length"]);
+
+/** RFC 9110 §6.4.1. */
+function hasBody(status: number): boolean {
+  return status !== 204 && status !== 304;
+}
+
+const OUTCOMES: Partial<Record<LbError["code"], WriteOutcome>> = {
+  no_in_sync_node: "below_min",
+  below_min_in_sync: "below_min",
+  ack_timeout: "ack_timeout",
+  idempotency_mismatch: "mismatch",
+  client_left: "aborted",
+  internal_error: "failed",
+  journal_failed: "failed",
+};
+
+function outcomeOf(error: LbError): WriteOutcome {
+  return OUTCOMES[error.code] ?? "refused";
+}

@@ -1,0 +1,62 @@
+/**
+ * Builds dist/, which is all that is installed: Node.js strips no types inside node_modules. Plain JavaScript, since
+ * npm may run `prepare` with an older Node.js. proxy, app and supervisor become one file each with their dependencies
+ * inside (the proxy's is copied to hosts as it is); the cli keeps its dependencies outside, and is split so that each
+ * command loads only what it needs.
+ */
+import { readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { dependencies, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+/** Built beside dist and then put in its place, so that what runs from dist meanwhile finds all of it. */
+const fresh = `dist.${process.pid}.tmp`;
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  target: "node26",
+  format: "esm",
+  sourcemap: "linked",
+  sourcesContent: false,
+  keepNames: true,
+  define: { LB_VERSION: JSON.stringify(version) },
+  logLevel: "warning",
+};
+
+/** Dependencies that are CommonJS ask for Node.js' own modules by `require`. */
+const withRequire = {
+  js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+};
+
+function oneFile(entry, outfile) {
+  return build({ ...common, entryPoints: [entry], outfile: `${fresh}/${outfile}`, banner: withRequire });
+}
+
+function cli() {
+  return build({
+    ...common,
+    entryPoints: { "cli/bin": "cli/bin.ts", "cli/commands": "cli/commands/index.ts" },
+    outdir: fresh,
+    outExtension: { ".js": ".mjs" },
+    chunkNames: "cli/[name]-[hash]",
+    splitting: true,
+    external: Object.keys(dependencies),
+  });
+}
+
+const started = performance.now();
+process.on("exit", () => rmSync(join(root, fresh), { recursive: true, force: true }));
+await Promise.all([
+  oneFile("proxy/main.ts", "proxy.mjs"),
+  oneFile("app/main.ts", "app.mjs"),
+  oneFile("cli/local/supervisor-main.ts", "supervisor.mjs"),
+  cli(),
+]);
+rmSync(join(root, "dist"), { recursive: true, force: true });
+renameSync(join(root, fresh), join(root, "dist"));
+console.log(`built dist in ${Math.round(performance.now() - started)} ms`);

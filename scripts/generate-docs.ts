@@ -1,0 +1,185 @@
+/**
+ * Writes the pages that are made from tables in the code: docs/errors.md, docs/configuration.md and
+ * docs/config.schema.json. With --check nothing is written, and the exit code says whether they are current.
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { configJsonSchema } from "../proxy/config.ts";
+import { ERROR_ROWS } from "../proxy/errors.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const MADE = "<!-- Made by `node scripts/generate-docs.ts`: change the code, not this page. -->";
+
+/** The pages, by their path in the repo. */
+export function generatedPages(): Record<string, string> {
+  return {
+    "docs/errors.md": errorsPage(),
+    "docs/configuration.md": configurationPage(),
+    "docs/config.schema.json": `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
+  };
+}
+
+function errorsPage(): string {
+  const rows = Object.entries(ERROR_ROWS).map(
+    ([code, row]) => `| <a id="${code}"></a>\`${code}\` | ${row.status} | ${row.title} | ${row.next} |`,
+  );
+  return `# Errors
+${MADE}
+
+Errors that the balancer makes itself are \`application/problem+json\` (RFC 9457). \`code\` is stable: go by it, not by
+the texts. \`detail\` says what was expected and what came; some errors add more, such as \`seq\` (the number of the
+write). What the nodes answer, errors included, is passed on as it is.
+
+\`\`\`json
+{
+  "type": "urn:lbctl:error:ack_timeout",
+  "title": "${ERROR_ROWS.ack_timeout.title}",
+  "status": 504,
+  "detail": "expected acks from all in-sync nodes within 5s, got 2 of 3",
+  "code": "ack_timeout",
+  "next": "${ERROR_ROWS.ack_timeout.next}",
+  "instance": "the request's X-Request-Id",
+  "seq": 4711
+}
+\`\`\`
+
+| code | status | title | what to do |
+|---|---|---|---|
+${rows.join("\n")}
+`;
+}
+
+interface Schema {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly unit?: string;
+  readonly range?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+}
+
+interface Row {
+  readonly path: string;
+  readonly kind: string;
+  readonly fallback: string;
+  readonly about: string;
+}
+
+function configurationPage(): string {
+  const table = unique(rowsOf("", configJsonSchema() as Schema, false)).map(
+    (row) => `| \`${row.path}\` | ${row.kind} | ${row.fallback} | ${row.about} |`,
+  );
+  return `# Configuration of \`lb-proxy\`
+${MADE}
+
+One file, YAML or JSON: \`lb-proxy check --config FILE\` says everything that is wrong with it at once, each with its
+path (\`nodes/3/url: expected …, got …\`), and exits with 2. Unknown keys are errors. SIGHUP reads it again.
+[config.schema.json](config.schema.json) is its JSON Schema, for editors.
+
+Durations: \`500ms\`, \`2s\`, \`5m\`, \`24h\`, \`7d\`, or a number of milliseconds. Sizes: \`64KiB\`, \`1MiB\`, \`1GiB\`, or a
+number of bytes. Paths of files are relative to the config file. \`[]\` stands for each item of a list.
+
+| key | value | default | meaning |
+|---|---|---|---|
+${table.join("\n")}
+
+## What has to fit together
+
+- \`writes.sendTimeout\` is less than \`writes.ackTimeout\`; \`writes.backoff.min\` is at most \`writes.backoff.max\`.
+- \`health.timeout\` is at most \`health.interval\`; a route's \`firstByteTimeout\` at most its \`timeout\`.
+- \`journal.retention\`, where it is a duration, is at least \`writes.idempotencyWindow\`.
+- \`journal.maxSize\` is at least four times \`limits.body\`; \`writes.minInSync\` at most the number of nodes.
+- \`journal.keyFile\` and \`journal.headFile\` are outside \`dataDir\`: a key beside what it locks protects nothing, and a
+  head mark that is restored together with an older copy of the journal does not give the copy away.
+- Names and URLs of nodes, names of routes, the two users and all files named here differ from each other, and no
+  node is the balancer itself.
+
+## Fixed limits
+
+A request has at most 1,000 header fields, and a connection at most 64 requests waiting behind the one being answered.
+`;
+}
+
+function rowsOf(path: string, schema: Schema, required: boolean): Row[] {
+  const forms = (schema.anyOf ?? schema.oneOf ?? [schema]).filter((form) => form.type !== "null");
+  const inner = forms.flatMap((form) => innerRows(path, form));
+  const isSection = forms.every((form) => form.properties) && !schema.description;
+  return path === "" || isSection ? inner : [rowOf(path, schema, forms, required), ...inner];
+}
+
+function innerRows(path: string, schema: Schema): Row[] {
+  const { properties, items, required = [] } = schema;
+  if (items?.properties || items?.oneOf) return rowsOf(`${path}[]`, { ...items }, false);
+  return Object.entries(properties ?? {}).flatMap(([key, value]) =>
+    rowsOf(path === "" ? key : `${path}.${key}`, value, required.includes(key)),
+  );
+}
+
+function rowOf(path: string, schema: Schema, forms: readonly Schema[], required: boolean): Row {
+  return {
+    path,
+    kind: kindOf(schema, forms),
+    fallback: required ? requiredIn(path) : fallbackOf(schema),
+    about: (schema.description ?? "").replaceAll("|", "\\|"),
+  };
+}
+
+function kindOf(schema: Schema, forms: readonly Schema[]): string {
+  if (schema.unit) return `${schema.unit}, ${schema.range}`;
+  return [...new Set(forms.map(simpleKind))].join(" or ");
+}
+
+function simpleKind(schema: Schema): string {
+  if (schema.const !== undefined) return `\`${schema.const}\``;
+  if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(", ");
+  if (schema.type === "array") return "list";
+  if (schema.type === "object") return "map";
+  return schema.type === "boolean" ? "`true`, `false`" : "text";
+}
+
+function requiredIn(path: string): string {
+  const parent = path.slice(0, path.lastIndexOf("."));
+  return path.includes(".") && !path.includes("[]") ? `required in \`${parent}\`` : "required";
+}
+
+function fallbackOf({ default: given }: Schema): string {
+  if (given === undefined || given === null) return "—";
+  return `\`${typeof given === "string" ? given : JSON.stringify(given)}\``;
+}
+
+/** Both kinds of routes have most keys in common. */
+function unique(rows: readonly Row[]): Row[] {
+  const byPath = new Map<string, Row>();
+  for (const row of rows) {
+    const same = byPath.get(row.path);
+    const kind = same && same.kind !== row.kind ? `${same.kind} or ${row.kind}` : row.kind;
+    byPath.set(row.path, { ...row, kind });
+  }
+  return [...byPath.values()];
+}
+
+function main(): void {
+  const stale = Object.entries(generatedPages()).filter(([file, text]) => read(file) !== text);
+  for (const [file, text] of stale) {
+    console.log(`${process.argv.includes("--check") ? "stale" : "written"}: ${file}`);
+    if (!process.argv.includes("--check")) writeFileSync(join(ROOT, file), text);
+  }
+  if (process.argv.includes("--check") && stale.length > 0) process.exitCode = 1;
+}
+
+function read(file: string): string | null {
+  try {
+    return readFileSync(join(ROOT, file), "utf8");
+  } catch {
+    return null;
+  }
+}
+
+if (import.meta.main) main();

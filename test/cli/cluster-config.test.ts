@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { chmod, lstat, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { loadClusterConfig, withNodeCount, writeNodeCount } from "../../cli/cluster-config.ts";
+import { UserError } from "../../cli/errors.ts";
+import { CONFIG_TEMPLATE } from "../../cli/tools/config-template.ts";
+import { testDir } from "./support.ts";
+
+/** lbctl.yaml, and a line that must be among its problems. */
+const WRONG: readonly (readonly [string, RegExp])[] = [
+  ["name: A", /^name: expected a-z, 0-9 and -.*, got "A"$/],
+  [`name: ${"a".repeat(33)}`, /^name: expected .*at most 32/],
+  ["name: [a]", /^name: expected .*, got \["a"\]$/],
+  ["target: gcp", /^target: expected local, got "gcp"$/],
+  ["nodes: 0", /^nodes: expected a whole number from 1 to 9 .*, got 0$/],
+  ["nodes: 10", /^nodes: expected a whole number from 1 to 9 \(every write goes to every node.*, got 10$/],
+  ["nodes: -1", /^nodes: .*, got -1$/],
+  ["nodes: 3.5", /^nodes: .*, got 3.5$/],
+  ["nodes: seven", /^nodes: .*, got "seven"$/],
+  ["nodes: [1]", /^nodes: .*, got \[1\]$/],
+  ["node: 3", /^node: expected only name, target, nodes, ports, admin, proxy, got an unknown key$/],
+  ["ports: 8080", /^ports: expected a mapping like .*, got 8080$/],
+  ["ports: { traffic: x }", /^ports\/traffic: expected a port from 1 to 65535, got "x"$/],
+  ["ports: { admin: 70000 }", /^ports\/admin: expected a port from 1 to 65535, got 70000$/],
+  ["ports: { apps: 65530 }", /^ports\/apps: expected a port from 1 to 65527, got 65530$/],
+  ["ports: { web: 1 }", /^ports\/web: expected only traffic, admin, apps, got an unknown key$/],
+  ["ports: { traffic: 1936 }", /^ports\/admin: expected another port than traffic, got 1936$/],
+  ["ports: { traffic: 4570 }", /^ports\/traffic: expected a port outside 4567–4575 .*, got 4570$/],
+  ["admin: { user: 'a:b' }", /^admin\/user: expected a name without colon or space, got "a:b"$/],
+  ["proxy: 3", /^proxy: expected a mapping of lb-proxy settings, got 3$/],
+  ["proxy: { listen: x }", /^proxy\/listen: expected it to be set by ports\/traffic/],
+  ["proxy: { nodes: [] }", /^proxy\/nodes: expected it to be set by nodes/],
+  ["proxy: { foo: 1 }", /^proxy\/foo: expected only .*, got an unknown key$/],
+  ["proxy: { ack: most }", /^proxy\/ack: expected one of all, quorum, one, got "most"$/],
+  ["proxy: { ack: one, routes: [] }", /^proxy\/ack: expected the ack policy in proxy\/routes/],
+  ["proxy: { health: { interval: fast } }", /^proxy\/health\/interval: expected a duration/],
+  ["proxy: { limits: { body: -1 } }", /^proxy\/limits\/body: expected a size/],
+  ["proxy: { writes: { sendTimeout: 9s, ackTimeout: 5s } }", /^proxy\/writes\//],
+  ["- a list", /^the file: /],
+  ["just text", /^the file: /],
+  ["nodes: 3\nnodes: 4", /unique/],
+  ["nodes: [", /./],
+];
+
+for (const [yaml, expected] of WRONG) {
+  test(`lbctl.yaml is refused: ${JSON.stringify(yaml).slice(0, 60)}`, async (t) => {
+    const { problems, exitCode } = await refusal(await configFile(await testDir(t), yaml));
+    assert.equal(exitCode, 2);
+    assert.ok(
+      problems.some((problem) => expected.test(problem)),
+      `${expected} in ${JSON.stringify(problems)}`,
+    );
+  });
+}
+
+test("every problem is said at once, with its path", async (t) => {
+  const yaml = "name: A\nnodes: 12\nfoo: 1\nports: { traffic: x }\nproxy: { cluster: y }\n";
+  const { problems, message } = await refusal(await configFile(await testDir(t), yaml));
+  assert.deepEqual(problems.map((problem) => problem.split(":")[0]).sort(), [
+    "foo",
+    "name",
+    "nodes",
+    "ports/traffic",
+    "proxy/cluster",
+  ]);
+  assert.match(message, /^lbctl.yaml has 5 problems$/);
+});
+
+test("without a file the defaults hold", async (t) => {
+  const dir = await testDir(t);
+  const before = process.cwd();
+  process.chdir(dir);
+  try {
+    const config = await loadClusterConfig();
+    assert.deepEqual(config.ports, { traffic: 8080, admin: 1936, apps: 4567 });
+    assert.equal(config.file, null);
+    assert.equal(config.name, "default");
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test("a file that is named must be there", async (t) => {
+  const error = await refusal(join(await testDir(t), "lbctl.yaml"));
+  assert.match(error.message, /^expected a config file at .*, got ENOENT$/);
+  assert.equal(error.exitCode, 2);
+});
+
+test("the template that init writes says the defaults", async (t) => {
+  const config = await loadClusterConfig(await configFile(await testDir(t), CONFIG_TEMPLATE));
+  const bare = await loadClusterConfig(await configFile(await testDir(t), ""));
+  assert.deepEqual({ ...config, file: "", dir: "", nodes: 3 }, { ...bare, file: "", dir: "", nodes: 3 });
+});
+
+test("the template's commented settings are right, too", async (t) => {
+  const all = CONFIG_TEMPLATE.replace("proxy: {}", "proxy:").replaceAll(/^# {2}(?=\w)/gm, "  ");
+  const { proxy } = await loadClusterConfig(await configFile(await testDir(t), all));
+  assert.deepEqual(Object.keys(proxy), ["ack", "health", "writes", "limits", "log"]);
+});
+
+test("the number of nodes is written without touching anything else", () => {
+  const text = "# top\nnodes: 3   # three\n\nports: { traffic: 1,   admin: 2 } # odd   spacing\n";
+  assert.equal(withNodeCount(text, 7), text.replace("nodes: 3 ", "nodes: 7 "));
+});
+
+test("the number of nodes is added where it is missing, and comments stay", () => {
+  assert.match(withNodeCount("# top\nname: x # mine\n# end\n", 4), /^# top\nname: x # mine\nnodes: 4\n/);
+  assert.match(withNodeCount("", 4), /^nodes: 4\n$/);
+  assert.match(withNodeCount("# only\n", 4), /^# only\n\s*nodes: 4\n$/);
+});
+
+test("the file keeps its permissions, and a link to it stays one", async (t) => {
+  const dir = await testDir(t);
+  const file = await configFile(dir, "nodes: 3\n");
+  await chmod(file, 0o640);
+  await symlink(file, join(dir, "link.yaml"));
+  await writeNodeCount(join(dir, "link.yaml"), 5);
+  assert.equal(await readFile(file, "utf8"), "nodes: 5\n");
+  assert.equal((await stat(file)).mode & 0o777, 0o640);
+  assert.ok((await lstat(join(dir, "link.yaml"))).isSymbolicLink());
+});
+
+async function configFile(dir: string, yaml: string): Promise<string> {
+  const file = join(dir, "lbctl.yaml");
+  await writeFile(file, yaml);
+  return file;
+}
+
+async function refusal(file: string): Promise<UserError> {
+  try {
+    await loadClusterConfig(file);
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error));
+    return error;
+  }
+  assert.fail("it was taken");
+}

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { arrived, gate, header, readsAt, seqsAt, startCluster, writesAt } from "../support/bare-cluster.ts";
+import { ask, type Reply, read, register } from "../support/client.ts";
+import { startNode, type TestNode } from "../support/nodes.ts";
+import { until } from "../support/wait.ts";
+
+/** Clients that go on until `stop`, and what came of them. */
+function startClients(balancer: { url: string }): {
+  stop(): Promise<{ reads: Reply[]; writes: Reply[]; broken: unknown[] }>;
+} {
+  const [reads, writes, broken] = [[] as Reply[], [] as Reply[], [] as unknown[]];
+  let stopped = false;
+  const loop = async (work: (n: number) => Promise<unknown>) => {
+    for (let n = 0; !stopped; n++) await work(n).catch((error: unknown) => broken.push(error));
+  };
+  const loops = [0, 1].flatMap((client) => [
+    loop(async () => reads.push(await read(balancer))),
+    loop(async (n) => writes.push(await register(balancer, `c${client}n${n}`))),
+  ]);
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all(loops);
+      return { reads, writes, broken };
+    },
+  };
+}
+
+function failures(replies: readonly Reply[]): string[] {
+  return replies.filter(({ status }) => status !== 200).map(({ status, body }) => `${status} ${body}`);
+}
+
+test("SIGHUP adds a node: it gets all writes from the first, then reads; no request fails meanwhile", async (t) => {
+  const { balancer, nodes, listed } = await startCluster(t, 2);
+  await Promise.all(Array.from({ length: 20 }, (_, n) => register(balancer, `user${n}`)));
+  const added = await startNode(t);
+  const clients = startClients(balancer);
+  await balancer.reload({ nodes: [...listed, { name: "app3", url: added.url }] });
+  await balancer.reached("app3", "in-sync");
+  await until(() => readsAt(added) > 3);
+  const { reads, writes, broken } = await clients.stop();
+  assert.deepEqual([broken, failures(reads), failures(writes)], [[], [], []]);
+  await balancer.settled();
+  const { head } = await balancer.status();
+  for (const node of [...nodes, added]) assert.equal(new Set(seqsAt(node)).size, head);
+});
+
+test("SIGHUP removes a node: what it is doing may end, it gets nothing new, no request fails", async (t) => {
+  const { balancer, nodes, listed } = await startCluster(t, 3);
+  const clients = startClients(balancer);
+  await until(() => readsAt(nodes[2] as TestNode) > 3);
+  const status = await balancer.reload({ nodes: listed.slice(0, 2) });
+  assert.deepEqual(
+    status.nodes.map(({ name }) => name),
+    ["app1", "app2"],
+  );
+  await until(async () => (await balancer.status()).writesOpen === 0);
+  const before = nodes[2]?.begun;
+  await until(async () => (await balancer.status()).head > status.head + 3);
+  assert.equal(nodes[2]?.begun, before);
+  const { reads, writes, broken } = await clients.stop();
+  assert.deepEqual([broken, failures(reads), failures(writes)], [[], [], []]);
+});
+
+test("SIGHUP removes a node that writes wait for: they wait no longer", async (t) => {
+  const { balancer, nodes, listed } = await startCluster(t, 2, {
+    writes: { sendTimeout: "5s", ackTimeout: "9s", attemptTimeout: "10s" },
+  });
+  const never = gate();
+  nodes[1]?.behave(never.answers());
+  const reply = register(balancer, "ada");
+  await arrived(nodes[1] as TestNode, 1);
+  await balancer.reload({ nodes: listed.slice(0, 1) });
+  assert.equal((await reply).status, 200);
+  never.open();
+});
+
+test("SIGHUP with another address for a node: it starts without history", async (t) => {
+  const { balancer, listed } = await startCluster(t, 2);
+  await register(balancer, "ada");
+  const moved = await startNode(t);
+  const [first] = listed;
+  await balancer.reload({ nodes: [first as (typeof listed)[number], { name: "app2", url: moved.url }] });
+  await balancer.settled();
+  assert.deepEqual(seqsAt(moved), [1], "replayed from the first write");
+});
+
+test("SIGHUP that removes a node and one that adds it again: it is a new node", async (t) => {
+  const { balancer, nodes, listed } = await startCluster(t, 2);
+  await register(balancer, "ada");
+  await balancer.reload({ nodes: listed.slice(0, 1) });
+  await register(balancer, "bob");
+  nodes[1]?.clearLog();
+  await balancer.reload({ nodes: [...listed] });
+  await balancer.settled();
+  assert.deepEqual(seqsAt(nodes[1] as TestNode), [1, 2]);
+  assert.equal(
+    header(writesAt(nodes[1] as TestNode)[0], "lb-cursor"),
+    "0",
+    "nothing of it may be forgotten yet",
+  );
+});
+
+test("SIGHUP with a config that is wrong: the old one stays in use, and the status says why", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  const status = await balancer.reload({
+    nodes: [...listed],
+    config: { writes: { sendTimeout: "9s", ackTimeout: "5s" } },
+  });
+  assert.equal(status.reload?.ok, false);
+  assert.match(String(status.reload?.problems), /writes\/sendTimeout: expected less than writes\/ackTimeout/);
+  assert.equal((await register(balancer, "ada")).status, 200);
+  const file = join(balancer.folder, "lb.json");
+  writeFileSync(file, readFileSync(file, "utf8").slice(0, 40));
+  balancer.signal("SIGHUP");
+  await until(async () =>
+    /lb\.json|JSON|YAML|flow/i.test(String((await balancer.status()).reload?.problems)),
+  );
+  assert.equal((await read(balancer)).status, 200);
+});
+
+test("SIGHUP with what only a new start can change is refused as a whole", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  const added = await startNode(t);
+  const status = await balancer.reload({
+    nodes: [...listed, { name: "app2", url: added.url }],
+    config: { cluster: "other" },
+  });
+  assert.match(String(status.reload?.problems), /cluster: expected no change while running/);
+  assert.deepEqual(
+    status.nodes.map(({ name }) => name),
+    ["app1"],
+  );
+});
+
+test("SIGHUP changes routes, limits and ack policy for the requests behind it", async (t) => {
+  const { balancer, listed } = await startCluster(t, 2);
+  assert.equal((await ask(balancer.url, { method: "POST", path: "/other", body: "x" })).status, 405);
+  const routes = [
+    { match: { methods: ["POST"], paths: ["/other"] }, to: "all", ack: "one" },
+    { match: { methods: ["GET"] }, to: "one", balance: "leastconn" },
+  ];
+  const status = await balancer.reload({ nodes: [...listed], config: { routes, limits: { body: "10B" } } });
+  assert.equal(status.reload?.ok, true);
+  assert.equal((await ask(balancer.url, { method: "POST", path: "/other", body: "x" })).status, 200);
+  assert.equal(
+    (await ask(balancer.url, { method: "POST", path: "/other", body: "x".repeat(11) })).status,
+    413,
+  );
+  assert.equal((await register(balancer, "ada")).status, 405);
+  assert.deepEqual(
+    status.routes.map(({ policy }) => policy),
+    ["one", "leastconn"],
+  );
+});
+
+test("SIGHUP changes the deadlines of writes at nodes that stay", async (t) => {
+  const { balancer, nodes, listed } = await startCluster(t, 2, {
+    writes: { sendTimeout: "4s", ackTimeout: "9s", attemptTimeout: "60s" },
+  });
+  await balancer.reload({
+    nodes: [...listed],
+    config: { writes: { sendTimeout: "200ms", ackTimeout: "9s", attemptTimeout: "300ms" } },
+  });
+  nodes[1]?.behave(({ index }) => (index === 0 ? { fault: "hang" } : {}));
+  const begun = performance.now();
+  assert.equal((await register(balancer, "ada")).status, 200);
+  await balancer.settled();
+  assert.ok(performance.now() - begun < 3500);
+  assert.equal(writesAt(nodes[1] as TestNode).length, 2);
+});
+
+test("two SIGHUPs at once end with the newer config", async (t) => {
+  const { balancer, nodes, listed } = await startCluster(t, 3);
+  const file = join(balancer.folder, "lb.json");
+  const config = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+  for (let round = 0; round < 5; round++) {
+    for (const kept of [listed.slice(0, 2), listed]) {
+      writeFileSync(
+        file,
+        JSON.stringify({ ...config, nodes: kept.map((node) => ({ ...node, empty: true })) }),
+      );
+      balancer.signal("SIGHUP");
+      await read(balancer);
+    }
+  }
+  await until(async () => (await balancer.status()).nodes.length === 3);
+  await balancer.settled();
+  await register(balancer, "ada");
+  for (const node of nodes) assert.ok(writesAt(node).length >= 1);
+  assert.deepEqual(
+    (await balancer.status()).nodes.map(({ name }) => name),
+    ["app1", "app2", "app3"],
+  );
+});

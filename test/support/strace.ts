@@ -1,0 +1,69 @@
+/** What a process asked of the kernel, in the order in which it happened: strace's log, read back. */
+
+import { spawnSync } from "node:child_process";
+
+export type Availability = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/** Whether this machine has strace and lets it trace. */
+export function straceAvailable(): Availability {
+  const { status, error, stderr } = spawnSync("strace", ["-D", "-o", "/dev/null", "true"], {
+    encoding: "utf8",
+  });
+  if (error) return { ok: false, reason: "strace isn't installed (Debian: apt-get install strace)" };
+  return status === 0 ? { ok: true } : { ok: false, reason: `strace may not trace here: ${stderr.trim()}` };
+}
+
+/** The command that traces what follows it, as a grandchild, so that the traced process keeps its place and id. */
+export function straceCommand(log: string, calls: readonly string[]): string[] {
+  return [
+    "strace",
+    "-D",
+    "-f",
+    "-yy",
+    "-s",
+    "2048",
+    "-e",
+    `trace=${calls.join(",")}`,
+    "-e",
+    "signal=none",
+    "-o",
+    log,
+  ];
+}
+
+/** One call. `begun` and `ended` are positions in the log: what ended before another began is before it. */
+export interface Call {
+  readonly name: string;
+  /** As strace writes it: the arguments, with the file or socket behind each descriptor. */
+  readonly args: string;
+  readonly result: number;
+  readonly begun: number;
+  readonly ended: number;
+}
+
+const WHOLE = /^(\d+) +(\w+)\((.*)\) += (-?\d+)/;
+const UNFINISHED = /^(\d+) +(\w+)\((.*) <unfinished \.\.\.>$/;
+const RESUMED = /^(\d+) +<\.\.\. (\w+) resumed>(.*)\) += (-?\d+)/;
+
+export function readCalls(log: string): Call[] {
+  const open = new Map<string, { name: string; args: string; begun: number }>();
+  const calls: Call[] = [];
+  for (const [at, line] of log.split("\n").entries()) {
+    const [, thread = "", name = "", args = "", result] =
+      WHOLE.exec(line) ?? UNFINISHED.exec(line) ?? RESUMED.exec(line) ?? [];
+    if (result === undefined) {
+      if (name !== "") open.set(thread, { name, args, begun: at });
+      continue;
+    }
+    const begun = open.get(thread);
+    open.delete(thread);
+    calls.push({
+      name,
+      args: (begun?.args ?? "") + args,
+      result: Number(result),
+      begun: begun?.begun ?? at,
+      ended: at,
+    });
+  }
+  return calls;
+}
