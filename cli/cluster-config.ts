@@ -3,7 +3,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { ConfigError, checkConfig } from "../proxy/config.ts";
+import { ConfigError, checkConfig } from "../proxy/config/config.ts";
 import { errorCode, UserError } from "./errors.ts";
 import { describeProblems } from "./problems.ts";
 import { statePaths, writeFileSafely } from "./state.ts";

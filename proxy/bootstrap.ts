@@ -5,12 +5,12 @@
 
 import { request } from "undici";
 import type { Cluster, Member } from "./cluster.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import { LbError } from "./errors.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import { reasonOf } from "./leg.ts";
 import type { Log } from "./log.ts";
-import type { BootstrapKind, Metrics } from "./metrics.ts";
+import type { BootstrapKind, Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
 
 export interface BootstrapOptions {

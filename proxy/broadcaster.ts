@@ -4,12 +4,12 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { WriteRoute } from "./config.ts";
+import type { WriteRoute } from "./config/config.ts";
 import { LbError } from "./errors.ts";
-import type { Inspected } from "./framing.ts";
-import type { Appended, Journal } from "./journal.ts";
+import type { Inspected } from "./http/framing.ts";
+import { readBody } from "./http/read-body.ts";
+import type { Appended, Journal } from "./journal/journal.ts";
 import { newRecord } from "./new-record.ts";
-import { readBody } from "./read-body.ts";
 import { type NewRecord, SKIPPED, type StoredAnswer } from "./record.ts";
 import type { Writes } from "./writes.ts";
 

@@ -3,14 +3,14 @@
  * what another must do; the decisions themselves are in node-state.ts and write.ts.
  */
 
-import type { Config, NodeConfig } from "./config.ts";
+import type { Config, NodeConfig } from "./config/config.ts";
 import { type AttemptEnd, Delivery, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
 import { type CheckResult, Health } from "./health.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import { type Attempt, failedOutcome, type LegOutcome, sendLeg } from "./leg.ts";
 import type { Log } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
 import { noticeState } from "./node-identity.ts";
 import type { NodeState } from "./node-state.ts";

@@ -1,9 +1,9 @@
 /** `lb-proxy run|check --config FILE`: the balancer alone. */
 
 import { parseArgs } from "node:util";
-import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { type Config, ConfigError, loadConfig } from "./config/config.ts";
 import { LbError } from "./errors.ts";
-import { acceptJournal } from "./journal.ts";
+import { acceptJournal } from "./journal/journal.ts";
 import { createLog, type Log } from "./log.ts";
 import { type Balancer, startBalancer } from "./server.ts";
 import { VERSION } from "./version.ts";

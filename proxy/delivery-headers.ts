@@ -1,4 +1,4 @@
-import { withoutNamed } from "./headers.ts";
+import { withoutNamed } from "./http/headers.ts";
 import type { JournalRecord } from "./record.ts";
 
 /**

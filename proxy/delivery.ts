@@ -6,7 +6,7 @@
 
 import { deliveryHeaders } from "./delivery-headers.ts";
 import { LbError } from "./errors.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import type { Attempt, LegOptions } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import { Pace } from "./pace.ts";

@@ -4,7 +4,7 @@
  * others' state (bootstrap) instead of what it missed.
  */
 
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import type { Log } from "./log.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { Upstream } from "./upstream.ts";
@@ -38,7 +38,9 @@ export class Eviction {
     const before = journal.first;
     if ((await journal.purge()) > before) return true;
     if ((await journal.purge(true)) > before) {
-      log.alarm("the journal is full: what every member has was purged before its time", { first: journal.first });
+      log.alarm("the journal is full: what every member has was purged before its time", {
+        first: journal.first,
+      });
       return true;
     }
     const victim = this.#victim();

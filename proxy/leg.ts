@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import type { LegOutcome } from "./metrics.ts";
+import type { LegOutcome } from "./metrics/metrics.ts";
 import type { NodePools } from "./pool.ts";
 
 /** What came of sending one record to one node once. */

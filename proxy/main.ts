@@ -4,7 +4,7 @@
  */
 
 import { isMainThread } from "node:worker_threads";
-import "./journal-worker.ts";
+import "./journal/journal-worker.ts";
 
 if (isMainThread) {
   const { command } = await import("./command.ts");

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import type { WriteRoute } from "./config.ts";
-import type { Inspected } from "./framing.ts";
-import { idempotencyKey, withoutNamed } from "./headers.ts";
-import type { Journal } from "./journal.ts";
+import type { WriteRoute } from "./config/config.ts";
+import type { Inspected } from "./http/framing.ts";
+import { idempotencyKey, withoutNamed } from "./http/headers.ts";
+import type { Journal } from "./journal/journal.ts";
 import { orderKey } from "./order-key.ts";
 import type { NewRecord, StoredRequest } from "./record.ts";
 

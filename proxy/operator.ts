@@ -3,10 +3,10 @@
 import type { NodeStatus, ResyncRequest, ResyncStarted, RouteStatus, Status, VerifyReport } from "./api.ts";
 import type { Bootstrap } from "./bootstrap.ts";
 import type { Cluster, Member } from "./cluster.ts";
-import type { Config, RouteConfig } from "./config.ts";
+import type { Config, RouteConfig } from "./config/config.ts";
 import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import type { UpstreamNode } from "./node.ts";
 import { type JournalRecord, SKIPPED, type WriteStory } from "./record.ts";
 import { verifyNodes } from "./verify.ts";

@@ -5,7 +5,7 @@
  * order. Whatever can be read in two ways gives null, a barrier, which is always safe.
  */
 
-import { fieldValues } from "./headers.ts";
+import { fieldValues } from "./http/headers.ts";
 import type { StoredRequest } from "./record.ts";
 
 /** Characters of a value, and fields of a form: more would hold up the event loop, and no field to order by has them. */

@@ -1,5 +1,5 @@
 import { Pool } from "undici";
-import { AnswerHeaders } from "./headers.ts";
+import { AnswerHeaders } from "./http/headers.ts";
 
 /** Connections to one node: one pool for reads and one for writes, so that slow reads never delay a write. */
 export interface NodePools {

@@ -1,4 +1,4 @@
-import type { RouteConfig } from "./config.ts";
+import type { RouteConfig } from "./config/config.ts";
 
 export type Match =
   | { readonly kind: "route"; readonly route: RouteConfig }

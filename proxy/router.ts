@@ -3,14 +3,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Balancer, createBalancer } from "./balancer.ts";
 import type { Broadcaster, WriteReply } from "./broadcaster.ts";
-import type { Config, RouteConfig, WriteRoute } from "./config.ts";
+import type { Config, RouteConfig, WriteRoute } from "./config/config.ts";
 import { LbError, statusFor } from "./errors.ts";
-import type { Inspected } from "./framing.ts";
-import { withoutNamed } from "./headers.ts";
+import type { Inspected } from "./http/framing.ts";
+import { withoutNamed } from "./http/headers.ts";
+import { sendProblem } from "./http/problem.ts";
 import type { Log } from "./log.ts";
-import type { Metrics, WriteOutcome } from "./metrics.ts";
+import type { Metrics, WriteOutcome } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
-import { sendProblem } from "./problem.ts";
 import type { Exchange, Reader } from "./reader.ts";
 import { type Match, RouteTable } from "./route-table.ts";
 

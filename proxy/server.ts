@@ -1,17 +1,17 @@
 /** The balancer, put together: every moving part on one screen; stopped in reverse. */
 
 import { setTimeout as timeout } from "node:timers/promises";
-import { AdminServer } from "./admin.ts";
+import { AdminServer } from "./admin/admin.ts";
 import { Bootstrap } from "./bootstrap.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { Cluster } from "./cluster.ts";
-import { type Config, ConfigError } from "./config.ts";
+import { type Config, ConfigError } from "./config/config.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
-import { createTrafficServer, readTls } from "./http-server.ts";
-import { openJournal } from "./journal.ts";
+import { createTrafficServer, readTls } from "./http/http-server.ts";
+import { openJournal } from "./journal/journal.ts";
 import type { Log } from "./log.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { Operator } from "./operator.ts";
 import { Reader } from "./reader.ts";
 import { Router } from "./router.ts";

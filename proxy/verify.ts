@@ -3,7 +3,7 @@
 import { request } from "undici";
 import type { VerifiedNode, VerifyReport } from "./api.ts";
 import type { Cluster, Member } from "./cluster.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import { reasonOf } from "./leg.ts";
 
 /** ms for a node to come to rest at the seq, and for its digest. */

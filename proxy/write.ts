@@ -3,7 +3,7 @@
  * it, who disagrees. Pure: no I/O, no timers, no clock.
  */
 
-import type { WriteRoute } from "./config.ts";
+import type { WriteRoute } from "./config/config.ts";
 import type { JournalRecord } from "./record.ts";
 
 /** A node's final answer. */

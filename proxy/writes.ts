@@ -3,12 +3,12 @@
  * the nodes agreed on, and the clients that wait what came out.
  */
 
-import type { RouteConfig } from "./config.ts";
+import type { RouteConfig } from "./config/config.ts";
 import { LbError } from "./errors.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import type { Attempt } from "./leg.ts";
 import type { Log } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
 import { type JournalRecord, SKIPPED, type StoredAck, type StoredAnswer } from "./record.ts";
 import type { Upstream } from "./upstream.ts";

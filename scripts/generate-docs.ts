@@ -5,7 +5,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configJsonSchema } from "../proxy/config.ts";
+import { configJsonSchema } from "../proxy/config/config.ts";
 import { ERROR_ROWS } from "../proxy/errors.ts";
 
 const ROOT = join(import.meta.dirname, "..");

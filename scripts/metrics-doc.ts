@@ -1,4 +1,4 @@
-import { METRICS, type MetricRow } from "../proxy/metrics-table.ts";
+import { METRICS, type MetricRow } from "../proxy/metrics/metrics-table.ts";
 
 /** docs/metrics.md, out of the table of metrics. */
 export function metricsDoc(): string {
@@ -6,7 +6,7 @@ export function metricsDoc(): string {
   const part = (type: MetricRow["type"]) => rows.filter((row) => row.type === type);
   return `# Metrics
 
-Generated from proxy/metrics-table.ts by \`node scripts/generate-metrics-doc.ts\`; don't edit.
+Generated from proxy/metrics/metrics-table.ts by \`node scripts/generate-metrics-doc.ts\`; don't edit.
 
 \`GET /metrics\` on the admin listener (user and password; the viewer's will do), in Prometheus' text format.
 Names begin with \`lb_\`, units are base units (seconds, bytes), counters end in \`_total\`. Labels are bounded:

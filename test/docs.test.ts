@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { configSections } from "../proxy/config-schema.ts";
+import { configSections } from "../proxy/config/config-schema.ts";
 import { ERROR_ROWS } from "../proxy/errors.ts";
 import { generatedPages } from "../scripts/generate-docs.ts";
 

@@ -1,6 +1,6 @@
 /** What a local cluster is to be: pure, from lbctl.yaml and what was scaled to last. */
 import { createHash } from "node:crypto";
-import { checkConfig } from "../../proxy/config.ts";
+import { checkConfig } from "../../proxy/config/config.ts";
 import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
 import type { StatePaths } from "../state.ts";
 import {

@@ -14,7 +14,7 @@ import { bytes, count, duration, plural, shellWord } from "../../cli/tools/forma
 import { renderLogLine } from "../../cli/tools/log-lines.ts";
 import { renderProxyConfig } from "../../cli/tools/proxy-config.ts";
 import { table } from "../../cli/tools/table.ts";
-import { checkConfig } from "../../proxy/config.ts";
+import { checkConfig } from "../../proxy/config/config.ts";
 
 const state = statePaths("/a dir", "blue");
 const program = (file: string) => ({ node: "/node", file, revision: "b1" });

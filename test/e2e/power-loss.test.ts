@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { PAGE } from "../../proxy/journal-schema.ts";
+import { PAGE } from "../../proxy/journal/journal-schema.ts";
 import { tempFolder } from "../support/apps.ts";
 import { startBalancer, type TestBalancer } from "../support/balancer.ts";
 import { startNode, type TestNode } from "../support/nodes.ts";

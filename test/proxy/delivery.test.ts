@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Delivery, type DeliveryLimits, isFinal } from "../../proxy/delivery.ts";
-import type { Journal } from "../../proxy/journal.ts";
+import type { Journal } from "../../proxy/journal/journal.ts";
 import type { Attempt, LegOptions } from "../../proxy/leg.ts";
 import { UpstreamNode } from "../../proxy/node.ts";
 import { RecentRecords } from "../../proxy/recent-records.ts";

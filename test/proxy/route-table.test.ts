@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseConfig } from "../../proxy/config.ts";
+import { parseConfig } from "../../proxy/config/config.ts";
 import { RouteTable } from "../../proxy/route-table.ts";
 
 function table(routes: string): RouteTable {

@@ -4,7 +4,7 @@
  */
 
 import { writeSync } from "node:fs";
-import { type JournalOptions, openJournal } from "../../proxy/journal.ts";
+import { type JournalOptions, openJournal } from "../../proxy/journal/journal.ts";
 import { ackOf, newRecord, nodeRow } from "./journals.ts";
 
 const [, , options = "", run] = process.argv;

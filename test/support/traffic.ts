@@ -1,15 +1,15 @@
 /** The traffic listener with a handler of the test's own, and nothing behind it. */
 
 import type { TestContext } from "node:test";
-import { type Config, parseConfig } from "../../proxy/config.ts";
+import { type Config, parseConfig } from "../../proxy/config/config.ts";
 import type { LbError } from "../../proxy/errors.ts";
-import type { Inspected } from "../../proxy/framing.ts";
+import type { Inspected } from "../../proxy/http/framing.ts";
 import {
   createTrafficServer,
   type TrafficHandler,
   type TrafficServer,
   wantBody,
-} from "../../proxy/http-server.ts";
+} from "../../proxy/http/http-server.ts";
 
 /** What the handler got. */
 export interface Seen extends Inspected {

@@ -1,0 +1,272 @@
+/** Group commit: everything that was asked of the journal while the last commit ran becomes one transaction. */
+
+import { LbError } from "../errors.ts";
+import type { HeadMark } from "./head-mark.ts";
+import type { PackedAck } from "./journal-acks.ts";
+import {
+  ACK_FIELDS,
+  type BatchMessage,
+  type BatchReply,
+  FULL,
+  MISMATCH,
+  type Op,
+  RECORDED,
+  REPEAT,
+} from "./journal-batch.ts";
+import { answerContext, recordContext } from "./journal-schema.ts";
+import type { JournalStore } from "./journal-store.ts";
+import type { Sealer } from "./seal.ts";
+
+export interface CommitterParts {
+  readonly id: string;
+  readonly store: JournalStore;
+  readonly mark: Pick<HeadMark, "write">;
+  readonly sealer: Sealer;
+  readonly maxBytes: number;
+  readonly idempotencyWindow: number;
+}
+
+/** What of a batch is stored. Each next step needs less room on the disk. */
+const STEPS = ["all", "without appends", "cursors only"] as const;
+type Step = (typeof STEPS)[number];
+
+/** Rows, their index entries and their share of half-full pages, beside the body itself: a cautious guess. */
+const ROW_BYTES = 1024;
+/** Bytes of log after which it is worth moving its pages to the database. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+/** Pages that a small commit touches. */
+const COMMIT_BYTES = 8 * 4096;
+
+export type Committed = Pick<BatchReply, "appended" | "stored">;
+
+export class Committer {
+  readonly #parts: CommitterParts;
+  /** Cursors that did not even fit alone; they go with the next commit. */
+  #owed = new Map<string, number>();
+  #logged = 0;
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Returns when all that it says was stored is fsynced, and the head mark, too. Any error thrown means that
+   * the state of the disk is no longer known (a failed fsync): the caller must not go on.
+   */
+  commit(batch: BatchMessage): Committed {
+    for (const step of STEPS) {
+      try {
+        return this.#transaction(batch, step);
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        this.#parts.store.rollback();
+      }
+    }
+    this.#owe(batch.ops);
+    return { appended: refused(batch.ops), stored: false };
+  }
+
+  /** One transaction outside a batch: the purge. False if there was no room even for that. */
+  alone(work: () => void): boolean {
+    const { store } = this.#parts;
+    store.begin();
+    try {
+      work();
+      this.#finish();
+      this.#logged += COMMIT_BYTES;
+      return true;
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      store.rollback();
+      return false;
+    }
+  }
+
+  /** To be called when nobody is waiting. Unlike SQLite's own checkpoints, it says when it failed. */
+  checkpointIfDue(): void {
+    if (this.#logged < CHECKPOINT_BYTES) return;
+    this.#logged = 0;
+    try {
+      this.#parts.store.checkpoint();
+    } catch (error) {
+      // No room in the database for what the log holds: it stays in the log, and is read from there.
+      if (!isFull(error)) throw error;
+    }
+  }
+
+  #transaction(batch: BatchMessage, step: Step): Committed {
+    this.#parts.store.begin();
+    const work = new Transaction(this.#parts, batch.bodies, step);
+    for (const [node, cursor] of this.#owed) work.moveCursor(node, cursor);
+    for (const op of batch.ops) work.apply(op);
+    work.finish();
+    this.#finish();
+    this.#owed.clear();
+    this.#logged += batch.bodies.length * 2 + COMMIT_BYTES;
+    return { appended: work.appended, stored: step !== "cursors only" };
+  }
+
+  #finish(): void {
+    const { id, store, mark } = this.#parts;
+    store.commit();
+    mark.write({ journal: id, head: store.state.head, commit: store.state.commits });
+  }
+
+  #owe(ops: readonly Op[]): void {
+    for (const op of ops) {
+      if (op.op !== "cursors") continue;
+      for (const [i, node] of op.nodes.entries()) this.#owed.set(node, op.cursors[i] ?? 0);
+    }
+  }
+}
+
+/** The ops of one batch, applied to the store within its transaction. */
+class Transaction {
+  readonly appended: number[] = [];
+  readonly #parts: CommitterParts;
+  readonly #bodies: Uint8Array;
+  readonly #step: Step;
+  readonly #at = Date.now();
+  readonly #acks = new Map<number, PackedAck[]>();
+  readonly #cursors = new Map<string, number>();
+  #read = 0;
+  #room: number;
+
+  constructor(parts: CommitterParts, bodies: Uint8Array, step: Step) {
+    this.#parts = parts;
+    this.#bodies = bodies;
+    this.#step = step;
+    this.#room = parts.maxBytes - parts.store.usedBytes;
+  }
+
+  apply(op: Op): void {
+    if (op.op === "append") this.#append(op);
+    else if (op.op === "cursors")
+      op.nodes.forEach((node, i) => void this.moveCursor(node, op.cursors[i] ?? 0));
+    else if (this.#step === "cursors only") this.#skip(op);
+    else if (op.op === "acks") this.#collectAcks(op.nodes, op.numbers);
+    else if (op.op === "settle") this.#settle(op);
+    else if (op.op === "setAside") this.#aside(op);
+    else this.#node(op);
+  }
+
+  finish(): void {
+    this.#storeAcks();
+    this.#storeCursors();
+  }
+
+  /** Only ever forwards; a node that is not known (any more) has no cursor. */
+  moveCursor(node: string, cursor: number): void {
+    const { head } = this.#parts.store.state;
+    this.#cursors.set(node, Math.max(Math.min(cursor, head), this.#cursors.get(node) ?? 0));
+  }
+
+  #append(op: Op & { op: "append" }): void {
+    const body = this.#take(op.length);
+    const known = op.idempotencyKey === null ? null : this.#known(op.idempotencyKey, op.fingerprint);
+    if (known) this.appended.push(known.kind, known.seq, 0);
+    else if (this.#step !== "all" || this.#room < op.length + ROW_BYTES) this.appended.push(FULL, 0, 0);
+    else this.appended.push(RECORDED, this.#record(op, body), this.#at);
+  }
+
+  #record(op: Op & { op: "append" }, body: Uint8Array): number {
+    this.#room -= op.length + ROW_BYTES;
+    const { id, store, sealer } = this.#parts;
+    const { route, method, path, key, idempotencyKey: idem_key, fingerprint: idem_print } = op;
+    return store.append({ at: this.#at, route, method, path, key, idem_key, idem_print }, (fields) =>
+      sealer.seal(recordContext(id, fields), body),
+    );
+  }
+
+  #known(idempotencyKey: string, fingerprint: string | null): { kind: number; seq: number } | null {
+    const last = this.#parts.store.latest(idempotencyKey);
+    if (!last || last.at <= this.#at - this.#parts.idempotencyWindow) return null;
+    if (last.idem_print !== fingerprint) return { kind: MISMATCH, seq: last.seq };
+    // A 5xx is worth another try: it becomes a record of its own.
+    return last.status !== null && last.status >= 500 ? null : { kind: REPEAT, seq: last.seq };
+  }
+
+  #collectAcks(nodes: readonly string[], numbers: readonly number[]): void {
+    const { store } = this.#parts;
+    nodes.forEach((name, i) => {
+      const node = store.node(name)?.id;
+      const [seq = 0, status = 0, attempts = 0, ambiguous = 0, firstAt = 0, at = 0] = numbers.slice(
+        i * ACK_FIELDS,
+        (i + 1) * ACK_FIELDS,
+      );
+      // No such node: removed meanwhile.
+      if (node === undefined || seq > store.state.head) return;
+      const ack = { node, status, attempts, ambiguous: ambiguous === 1, firstAt, at };
+      const acks = this.#acks.get(seq);
+      if (acks) acks.push(ack);
+      else this.#acks.set(seq, [ack]);
+    });
+  }
+
+  #aside(op: Op & { op: "setAside" }): void {
+    const { store } = this.#parts;
+    if (op.seq <= store.state.head) store.setAside(op.seq, op.aside ? this.#at : null);
+  }
+
+  #settle(op: Op & { op: "settle" }): void {
+    const { id, store, sealer } = this.#parts;
+    const answer = op.length === null ? null : this.#take(op.length);
+    if (op.seq > store.state.head) return;
+    store.saveOutcome(op.seq, op.status);
+    if (op.length === null || answer === null) return;
+    // With little room left the status has to do.
+    if (this.#room > op.length + ROW_BYTES)
+      store.saveAnswer(op.seq, sealer.seal(answerContext(id, op.seq), answer));
+    this.#room -= op.length;
+  }
+
+  #node(op: Op & { op: "saveNode" | "removeNode" }): void {
+    const { store } = this.#parts;
+    this.#storeCursors();
+    if (op.op === "removeNode") {
+      store.removeNode(op.name);
+      return;
+    }
+    const before = store.node(op.row.name);
+    // Acks beyond a cursor that is set back were given for a state that the node no longer has.
+    if (op.reset || (before && op.row.cursor < before.cursor)) store.removeNode(op.row.name);
+    store.saveNode({ ...op.row, cursor: Math.min(op.row.cursor, store.state.head) });
+  }
+
+  #storeAcks(): void {
+    for (const [seq, acks] of this.#acks) this.#parts.store.addAcks(seq, acks);
+  }
+
+  #storeCursors(): void {
+    const { store } = this.#parts;
+    for (const [name, cursor] of this.#cursors) {
+      const row = store.node(name);
+      if (row && cursor > row.cursor) store.saveNode({ ...row, cursor });
+    }
+    this.#cursors.clear();
+  }
+
+  #skip(op: Op): void {
+    if (op.op === "settle" && op.length !== null) this.#take(op.length);
+  }
+
+  #take(length: number): Uint8Array {
+    const bytes = this.#bodies.subarray(this.#read, this.#read + length);
+    this.#read += length;
+    return bytes;
+  }
+}
+
+/** SQLITE_FULL: max_page_count is reached, or the disk has no room. */
+function isFull(error: unknown): boolean {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === 13;
+}
+
+function refused(ops: readonly Op[]): number[] {
+  return ops.flatMap((op) => (op.op === "append" ? [FULL, 0, 0] : []));
+}
+
+/** What an operation that waits is told when there was no room for it. */
+export function fullError(): LbError {
+  return new LbError("journal_full", "there is no room for it in the journal; nothing was stored");
+}

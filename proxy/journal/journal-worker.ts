@@ -1,0 +1,173 @@
+/**
+ * The journal's thread: it has the disk to itself, so that an fsync never stalls the balancer.
+ *
+ * In development it is this file; in the bundle it is the bundle itself, started again with the role below.
+ */
+
+import { isMainThread, type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { LbError } from "../errors.ts";
+import type { JournalOptions } from "./journal.ts";
+import type { Answered, BatchMessage, BatchReply, FromWorker, Question, WireError } from "./journal-batch.ts";
+import { Committer } from "./journal-commit.ts";
+import { messageOf, type OpenedStore, openStore } from "./journal-open.ts";
+import { nextPurge, purge } from "./journal-purge.ts";
+import { answerQuestion } from "./journal-query.ts";
+import { macKeys, Sealer } from "./seal.ts";
+
+/** What the worker is started with. */
+export interface WorkerStart {
+  readonly role: typeof ROLE;
+  readonly options: JournalOptions;
+  readonly foundedEmpty: boolean;
+}
+
+export const ROLE = "lb-journal";
+const PURGE_EVERY = 1000;
+
+/** Runs the journal of this worker thread until it is told to close. */
+export function serveJournal(): void {
+  const port = parentPort;
+  if (!port) throw new Error("serveJournal: expected to run in a worker thread, got the main thread");
+  const { options, foundedEmpty } = workerData as WorkerStart;
+  try {
+    new JournalServer(port, options, openStore(options, options.maxBytes, foundedEmpty)).start();
+  } catch (error) {
+    send(port, { news: "failed", error: wireError(error) });
+  }
+}
+
+class JournalServer {
+  readonly #port: MessagePort;
+  readonly #options: JournalOptions;
+  readonly #opened: OpenedStore;
+  readonly #sealer: Sealer;
+  readonly #committer: Committer;
+  #purgeTimer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(port: MessagePort, options: JournalOptions, opened: OpenedStore) {
+    this.#port = port;
+    this.#options = options;
+    this.#opened = opened;
+    this.#sealer = new Sealer(opened.master);
+    this.#committer = new Committer({ ...opened, ...options, sealer: this.#sealer });
+  }
+
+  start(): void {
+    const { id, foundedEmpty, master, store } = this.#opened;
+    this.#port.on("message", (message: BatchMessage | "close") => {
+      if (message === "close") this.#guard(() => this.#close());
+      else this.#guard(() => this.#batch(message));
+    });
+    this.#purgeTimer = setInterval(() => this.#guard(() => this.#purgeSome()), PURGE_EVERY);
+    const { head, first } = store.state;
+    send(this.#port, {
+      news: "opened",
+      id,
+      foundedEmpty,
+      macKeys: macKeys(master),
+      head,
+      first,
+      usedBytes: store.usedBytes,
+    });
+  }
+
+  /** After any error that is not a matter of room, what is on the disk is not known: nothing more is accepted. */
+  #guard(work: () => void): void {
+    if (this.#stopped) return;
+    try {
+      work();
+    } catch (error) {
+      this.#stop();
+      send(this.#port, { news: "failed", error: wireError(error) });
+    }
+  }
+
+  #batch(batch: BatchMessage): void {
+    const started = performance.now();
+    const done = batch.ops.length > 0 ? this.#committer.commit(batch) : { appended: [], stored: true };
+    const commitTime = batch.ops.length > 0 ? performance.now() - started : 0;
+    const answers = batch.questions.map((question) => this.#answer(question));
+    const { store } = this.#opened;
+    const reply: BatchReply = {
+      ...done,
+      answers,
+      head: store.state.head,
+      first: store.state.first,
+      usedBytes: store.usedBytes,
+      commitTime,
+    };
+    send(this.#port, { news: "batch", reply });
+    this.#committer.checkpointIfDue();
+  }
+
+  #answer(question: Question): Answered {
+    try {
+      if (question.ask === "flush") return { value: null };
+      if (question.ask === "purge") return { value: this.#purgeAll(question.early) };
+      return { value: answerQuestion({ ...this.#opened, sealer: this.#sealer }, question) };
+    } catch (error) {
+      if (error instanceof LbError) return { error: wireError(error) };
+      throw error;
+    }
+  }
+
+  /** A step now, and the next one when commits that came meanwhile are done. */
+  #purgeSome(): void {
+    if (!this.#purgeStep()) return;
+    const { store } = this.#opened;
+    send(this.#port, { news: "purged", first: store.state.first, usedBytes: store.usedBytes });
+    setImmediate(() => this.#guard(() => this.#purgeSome()));
+  }
+
+  #purgeAll(early: boolean): number {
+    while (this.#purgeStep()) this.#committer.checkpointIfDue();
+    const enough = this.#options.maxBytes * 0.9;
+    while (early && this.#opened.store.usedBytes > enough && this.#purgeStep(0)) {
+      this.#committer.checkpointIfDue();
+    }
+    return this.#opened.store.state.first;
+  }
+
+  #purgeStep(retention = this.#options.retention): boolean {
+    const { store } = this.#opened;
+    const step = nextPurge(store, { ...this.#options, retention }, Date.now());
+    return step !== null && this.#committer.alone(() => purge(store, step));
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#purgeTimer);
+  }
+
+  #close(): void {
+    this.#stop();
+    this.#opened.store.close();
+    this.#opened.mark.close();
+    this.#port.close();
+  }
+}
+
+/** Buffers in answers are handed over, not copied. */
+function send(port: MessagePort, message: FromWorker): void {
+  const buffers = message.news === "batch" ? message.reply.answers.flatMap(buffersOf) : [];
+  port.postMessage(message, buffers);
+}
+
+function buffersOf(answer: Answered): ArrayBuffer[] {
+  if (!("value" in answer) || typeof answer.value !== "object" || answer.value === null) return [];
+  const bytes = "bodies" in answer.value ? answer.value.bodies : answer.value;
+  return bytes instanceof Uint8Array ? [bytes.buffer as ArrayBuffer] : [];
+}
+
+function wireError(error: unknown): WireError {
+  if (error instanceof LbError)
+    return { code: error.code, detail: error.message, cause: String(error.cause ?? "") };
+  return {
+    code: "journal_failed",
+    detail: "the journal stopped: its disk gave an error",
+    cause: messageOf(error),
+  };
+}
+
+if (!isMainThread && (workerData as Partial<WorkerStart> | null)?.role === ROLE) serveJournal();

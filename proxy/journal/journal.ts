@@ -1,0 +1,172 @@
+/**
+ * The journal: the durable log of writes. This is its face on the main thread; the disk, the seals and the SQL
+ * are in a worker thread (journal-worker.ts), one batch of calls at a time. docs/journal.md has the whole story.
+ */
+
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { LbError } from "../errors.ts";
+import type { JournalRecord, NewRecord, NodeRow, StoredAck, StoredAnswer, WriteStory } from "../record.ts";
+import type { FromWorker } from "./journal-batch.ts";
+import { type Opened, WorkerJournal } from "./journal-client.ts";
+import { type Accepted, acceptStore, type JournalPlace } from "./journal-open.ts";
+import { crashed, fromWire } from "./journal-wire.ts";
+import { ROLE, type WorkerStart } from "./journal-worker.ts";
+import type { MacPurpose } from "./seal.ts";
+
+export interface JournalOptions extends JournalPlace {
+  /** Folder of journal.db; made 0700 if missing. */
+  readonly dataDir: string;
+  /** AES and HMAC key material; made (random, 0600) if neither it nor a journal exists. */
+  readonly keyFile: string;
+  /** Last seq that was fsynced, kept outside dataDir, so that a lost tail or an older copy is noticed. */
+  readonly headFile: string;
+  /** Refuses a journal that another cluster made. */
+  readonly cluster: string;
+  /** Bytes; appends are refused at it (journal_full), acks and purge still work. */
+  readonly maxBytes: number;
+  /** ms; how long an Idempotency-Key is remembered. */
+  readonly idempotencyWindow: number;
+  /** ms after which bodies that every member acked are purged; null keeps them. */
+  readonly retention: number | null;
+}
+
+export type Appended =
+  /** Fsynced as a new record. */
+  | { readonly kind: "recorded"; readonly seq: number }
+  /** Same Idempotency-Key and same request as `seq`, which is pending or has a non-5xx outcome. */
+  | { readonly kind: "repeat"; readonly seq: number }
+  /** Same Idempotency-Key, other request. */
+  | { readonly kind: "mismatch"; readonly seq: number };
+
+/** Running totals, for metrics. */
+export interface JournalStats {
+  readonly commits: number;
+  /** ms spent in commits, fsyncs included. */
+  readonly commitTime: number;
+  readonly appended: number;
+  /** Bytes in use, of `maxBytes`. */
+  readonly usedBytes: number;
+  readonly maxBytes: number;
+}
+
+export interface Journal {
+  /** Random, made with the journal: part of every Idempotency-Key that nodes get. */
+  readonly id: string;
+  /** Last fsynced seq; 0 when empty. */
+  readonly head: number;
+  /** First seq whose body is still there; 1 = complete. */
+  readonly first: number;
+  /** All founding nodes were declared empty when the journal was made (and nothing was lost since). */
+  readonly foundedEmpty: boolean;
+  readonly stats: JournalStats;
+  /** What stands on disk for an order key, a client's Idempotency-Key, a whole request: 32 hex digits. */
+  mac(purpose: MacPurpose, ...parts: (string | Uint8Array)[]): string;
+  /** Resolves when the record is fsynced; rejects LbError journal_full / journal_failed. */
+  append(record: NewRecord): Promise<Appended>;
+  /**
+   * Records from seq `from`, ascending: at most `limit`, 256, or 1 MiB of bodies (but at least one). Seqs that
+   * were lost (see acceptJournal) are left out. Rejects journal_purged if `from` is below `first`.
+   */
+  read(from: number, limit: number): Promise<JournalRecord[]>;
+  /** The seqs in (cursor, head] that `node` has already acked, and those that were lost. */
+  ackedBeyond(node: string, cursor: number): Promise<number[]>;
+  /** Buffered; stored with the next group commit (at the latest after 50 ms), in call order with append. */
+  ack(ack: StoredAck): void;
+  settle(seq: number, status: number, answer: StoredAnswer | null): void;
+  /** Forwards only; of a node that was saved. */
+  moveCursor(node: string, cursor: number): void;
+  /** How far a node's cursor is on disk, as far as this process has stored it: what apps may be told (lb-cursor). */
+  storedCursor(node: string): number;
+  /** The kept answer, or null where only the status (outcome) is known. */
+  answer(seq: number): Promise<StoredAnswer | null>;
+  nodes(): Promise<NodeRow[]>;
+  /** A cursor that goes back forgets the acks beyond it. */
+  saveNode(row: NodeRow): Promise<void>;
+  /** As saveNode, and forgets every ack of the node: its state is another one now (resync, re-created). */
+  resetNode(row: NodeRow): Promise<void>;
+  removeNode(name: string): Promise<void>;
+  setAside(seq: number, aside: boolean): Promise<void>;
+  story(seq: number): Promise<WriteStory | null>;
+  /** Stories of records that not every member has acked (or only those set aside), ascending. */
+  pending(limit: number, only?: "set-aside"): Promise<WriteStory[]>;
+  /**
+   * Purges now what the timer would purge; gives the new `first`. `early`: bodies that every member acked go
+   * before their time, too, oldest first, until a tenth of the room is free.
+   */
+  purge(early?: boolean): Promise<number>;
+  /** Everything buffered is on disk when it resolves. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens (or makes) the journal. `committed` is called once per group commit, with its new records in seq
+ * order, after fsync and before any of their append promises resolves. `failed` is called at most once: the
+ * journal has stopped (disk error, worker crash), every call rejects, and only a new start helps.
+ */
+export async function openJournal(
+  options: JournalOptions,
+  founding: readonly { name: string; empty: boolean }[],
+  committed: (records: readonly JournalRecord[]) => void,
+  failed: (error: LbError) => void = () => {},
+): Promise<Journal> {
+  const foundedEmpty = founding.length > 0 && founding.every((node) => node.empty);
+  const start: WorkerStart = { role: ROLE, options, foundedEmpty };
+  const worker = new Worker(workerUrl(), {
+    workerData: start,
+    name: ROLE,
+    resourceLimits: { maxYoungGenerationSizeMb: 6 },
+  });
+  const opened = await firstNews(worker);
+  return new WorkerJournal(worker, opened, options.maxBytes, { committed, failed });
+}
+
+/**
+ * Goes on with a journal that `openJournal` refuses as journal_behind_mark; only after the operator has said so.
+ * The journal must not be open. What was lost stays lost: afterwards the nodes have to be compared.
+ * @param seen the highest seq that a node is known to have got, if the mark is missing
+ */
+export function acceptJournal(place: JournalPlace, seen = 0): Accepted {
+  return acceptStore(place, seen);
+}
+
+/** The worker's first message, or why there is none. */
+async function firstNews(worker: Worker): Promise<Opened> {
+  const listening = new AbortController();
+  const { signal } = listening;
+  try {
+    const [news] = (await Promise.race([
+      once(worker, "message", { signal }),
+      once(worker, "exit", { signal }).then(([code]) =>
+        Promise.reject(crashed(new Error(`exit code ${code}`))),
+      ),
+    ])) as [FromWorker];
+    if (news.news === "opened") return news;
+    throw news.news === "failed"
+      ? fromWire(news.error)
+      : crashed(new Error(`news "${news.news}" before "opened"`));
+  } catch (error) {
+    throw error instanceof LbError ? error : crashed(error);
+  } finally {
+    listening.abort();
+  }
+}
+
+/** In development the worker's own file; in the bundle the bundle, whose entry leaves the main part out. */
+function workerUrl(): URL {
+  return import.meta.url.endsWith(".ts")
+    ? new URL("./journal-worker.ts", import.meta.url)
+    : new URL(import.meta.url);
+}
+
+export type {
+  Accepted,
+  JournalPlace,
+  JournalRecord,
+  NewRecord,
+  NodeRow,
+  StoredAck,
+  StoredAnswer,
+  WriteStory,
+};

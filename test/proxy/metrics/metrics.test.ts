@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { createMetrics } from "../../../proxy/metrics/metrics.ts";
+import { METRICS, type MetricRow } from "../../../proxy/metrics/metrics-table.ts";
+import { metricsDoc } from "../../../scripts/metrics-doc.ts";
+import { FakeControl, node } from "../admin/fake-control.ts";
+
+const ROWS: readonly MetricRow[] = Object.values(METRICS);
+
+function create({ nodes = ["app1", "app2"] } = {}) {
+  const control = new FakeControl(nodes.map((name) => node(name)));
+  const metrics = createMetrics({ routes: ["all-1", "one-2"], nodes, codes: ["ack_timeout", "no_route"] });
+  metrics.watch(control);
+  return { control, metrics };
+}
+
+/** The exposition as a map from "name{labels}" to value. */
+function parse(text: string): Map<string, number> {
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
+  );
+}
+
+test("every metric of the table is exported, with its type and help", async () => {
+  const text = await create().metrics.scrape();
+  for (const { name, type, help } of ROWS) {
+    assert.ok(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name}`), name);
+  }
+});
+
+test("every series has exactly the labels that the table names", async () => {
+  const samples = parse(await create().metrics.scrape());
+  for (const { name, type, labels } of ROWS) {
+    const suffix = type === "histogram" ? "(?:_bucket|_sum|_count)" : "";
+    const own = [...samples.keys()].filter((key) => new RegExp(`^${name}${suffix}(?:\\{|$)`).test(key));
+    assert.ok(own.length > 0, `${name} has no series`);
+    for (const key of own) {
+      const found = [...key.matchAll(/(\w+)="/g)].map(([, label]) => label).filter((label) => label !== "le");
+      assert.deepEqual(found.sort(), Object.keys(labels).sort(), key);
+    }
+  }
+});
+
+test("every value of a bounded label is exported from the start, so that rare events are zero and not absent", async () => {
+  const text = await create().metrics.scrape();
+  for (const { name, labels } of ROWS.filter(({ type }) => type === "counter")) {
+    for (const [label, values] of Object.entries(labels)) {
+      if (typeof values === "string") continue;
+      for (const value of values) {
+        assert.match(text, new RegExp(`^${name}\\{[^}]*\\b${label}="${value}"[^}]*\\} 0$`, "m"));
+      }
+    }
+  }
+});
+
+test("names have the prefix, counters end in _total, and units are base units", () => {
+  for (const { name, type } of ROWS) {
+    assert.match(name, /^lb_[a-z_]+$/);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    assert.doesNotMatch(name, /_(ms|milliseconds|kib|mib)(_|$)/);
+  }
+  assert.equal(new Set(ROWS.map(({ name }) => name)).size, ROWS.length);
+});
+
+test("a read counts for its route by class, and its duration falls into the right bucket", async () => {
+  const { metrics } = create();
+  metrics.readDone("one-2", 200, 0.004);
+  metrics.readDone("one-2", 206, 0.005);
+  metrics.readDone("one-2", 404, 0.5);
+  metrics.readDone("one-2", 503, 20);
+  metrics.readDone("one-2", 0, 0.1);
+  const samples = parse(await metrics.scrape());
+  const requests = (name: string) => samples.get(`lb_requests_total{route="one-2",class="${name}"}`);
+  assert.deepEqual(["2xx", "3xx", "4xx", "5xx", "aborted"].map(requests), [2, 0, 1, 1, 1]);
+  const bucket = (le: string, name: string) =>
+    samples.get(`lb_request_duration_seconds_bucket{le="${le}",route="one-2",class="${name}"}`);
+  assert.equal(bucket("0.003", "2xx"), 0);
+  assert.equal(bucket("0.005", "2xx"), 2, "a bound belongs to its own bucket");
+  assert.equal(bucket("+Inf", "2xx"), 2);
+  assert.equal(bucket("10", "5xx"), 0);
+  assert.equal(bucket("+Inf", "5xx"), 1);
+  assert.equal(samples.get('lb_request_duration_seconds_sum{route="one-2",class="4xx"}'), 0.5);
+  assert.equal(samples.get('lb_request_duration_seconds_count{route="one-2",class="2xx"}'), 2);
+});
+
+test("a write counts by outcome and as a request", async () => {
+  const { metrics } = create();
+  metrics.writeDone("all-1", "ok", 201, 0.01);
+  metrics.writeDone("all-1", "ack_timeout", 504, 5);
+  metrics.problem("ack_timeout");
+  metrics.idempotency("repeat");
+  const samples = parse(await metrics.scrape());
+  assert.equal(samples.get('lb_writes_total{route="all-1",outcome="ok"}'), 1);
+  assert.equal(samples.get('lb_writes_total{route="all-1",outcome="ack_timeout"}'), 1);
+  assert.equal(samples.get('lb_requests_total{route="all-1",class="5xx"}'), 1);
+  assert.equal(samples.get('lb_problems_total{code="ack_timeout"}'), 1);
+  assert.equal(samples.get('lb_idempotency_hits_total{outcome="repeat"}'), 1);
+});
+
+test("what happens at a node counts for that node alone", async () => {
+  const { metrics } = create();
+  metrics.readLeg("app1", "timeout", 1);
+  metrics.leg("app1", "ok", 0.002);
+  metrics.legRetry("app1");
+  metrics.ack("app1", 409);
+  metrics.divergence("app1");
+  metrics.ambiguous("app1");
+  metrics.quarantined("app1");
+  metrics.healthCheck("app1", false);
+  metrics.bootstrap("app1", "snapshot", true);
+  metrics.nodeState("app1", "quarantined");
+  const samples = parse(await metrics.scrape());
+  for (const series of [
+    'lb_node_reads_total{node="NODE",outcome="timeout"}',
+    'lb_node_read_duration_seconds_count{node="NODE"}',
+    'lb_node_writes_total{node="NODE",outcome="ok"}',
+    'lb_node_write_duration_seconds_count{node="NODE"}',
+    'lb_node_write_retries_total{node="NODE"}',
+    'lb_node_acks_total{node="NODE",class="4xx"}',
+    'lb_node_divergent_answers_total{node="NODE"}',
+    'lb_node_ambiguous_answers_total{node="NODE"}',
+    'lb_node_quarantines_total{node="NODE"}',
+    'lb_node_health_checks_total{node="NODE",outcome="failed"}',
+    'lb_node_bootstraps_total{node="NODE",kind="snapshot",outcome="ok"}',
+    'lb_node_state_changes_total{node="NODE",state="quarantined"}',
+  ]) {
+    assert.equal(samples.get(series.replace("NODE", "app1")), 1, series);
+    assert.equal(samples.get(series.replace("NODE", "app2")), 0, series);
+  }
+});
+
+test("the journal's commits, appends and purges are counted", async () => {
+  const { metrics } = create();
+  metrics.journalAppend(0.0004);
+  metrics.journalCommit(3, 900, 0.0003);
+  metrics.journalCommit(0, 0, 0.0003);
+  metrics.journalPurged(2);
+  metrics.setAside();
+  const samples = parse(await metrics.scrape());
+  assert.equal(samples.get("lb_journal_appends_total"), 3);
+  assert.equal(samples.get("lb_journal_appended_bytes_total"), 900);
+  assert.equal(samples.get("lb_journal_append_duration_seconds_count"), 1);
+  assert.equal(samples.get("lb_journal_commit_duration_seconds_count"), 2);
+  assert.equal(
+    samples.get("lb_journal_batch_records_count"),
+    1,
+    "a commit of acks alone is no batch of records",
+  );
+  assert.equal(samples.get("lb_journal_purged_records_total"), 2);
+  assert.equal(samples.get("lb_writes_set_aside_total"), 1);
+});
+
+test("methods that nobody knows are counted as OTHER, so that a client cannot make series", async () => {
+  const { metrics } = create();
+  for (const method of ["GET", "PROPFIND", "constructor", "__proto__", ""]) metrics.requestIn(method);
+  const samples = parse(await metrics.scrape());
+  assert.equal(samples.get('lb_received_requests_total{method="GET"}'), 1);
+  assert.equal(samples.get('lb_received_requests_total{method="OTHER"}'), 4);
+  assert.equal([...samples.keys()].filter((key) => key.startsWith("lb_received_requests_total")).length, 8);
+});
+
+test("the state of a node is 1 for the state it is in and 0 for all others", async () => {
+  const { control, metrics } = create();
+  const [first] = control.nodes;
+  assert.ok(first);
+  first.state = "quarantined";
+  first.lag = 12;
+  first.oldestUndelivered = 3.5;
+  const samples = parse(await metrics.scrape());
+  const state = (name: string) => samples.get(`lb_node_state{node="app1",state="${name}"}`);
+  assert.deepEqual([state("quarantined"), state("in-sync"), state("down")], [1, 0, 0]);
+  assert.equal(samples.get('lb_node_lag_records{node="app1"}'), 12);
+  assert.equal(samples.get('lb_node_oldest_undelivered_seconds{node="app1"}'), 3.5);
+  assert.equal(samples.get("lb_in_sync_nodes"), 1);
+});
+
+test("nodes and routes come and go: their series appear and disappear, the others keep their numbers", async () => {
+  const { control, metrics } = create();
+  metrics.readLeg("app1", "ok", 0.001);
+  metrics.readLeg("app2", "ok", 0.001);
+  metrics.setNodes(["app1", "app3"]);
+  metrics.setRoutes(["one-2", "one-3"]);
+  control.nodes = [node("app1"), node("app3")];
+  metrics.readLeg("app2", "ok", 0.001);
+  metrics.readDone("all-1", 200, 0.001);
+  const text = await metrics.scrape();
+  const samples = parse(text);
+  assert.equal(samples.get('lb_node_reads_total{node="app1",outcome="ok"}'), 1);
+  assert.equal(samples.get('lb_node_reads_total{node="app3",outcome="ok"}'), 0);
+  assert.ok(samples.has('lb_requests_total{route="one-3",class="2xx"}'));
+  assert.doesNotMatch(text, /"app2"/);
+  assert.doesNotMatch(text, /^lb_requests_total\{route="all-1"/m);
+});
+
+test("a scrape before there is a balancer gives counters and no gauges", async () => {
+  const metrics = createMetrics({ routes: ["one-2"], nodes: ["app1"], codes: [] });
+  const samples = parse(await metrics.scrape());
+  assert.equal(samples.get('lb_node_reads_total{node="app1",outcome="ok"}'), 0);
+  assert.equal(samples.has("lb_ready"), false);
+});
+
+test("Node's own metrics are there, and those that list every socket are not", async () => {
+  const text = await create().metrics.scrape();
+  for (const name of [
+    "process_resident_memory_bytes",
+    "nodejs_eventloop_lag_seconds",
+    "nodejs_gc_duration_seconds",
+  ]) {
+    assert.match(text, new RegExp(`^# TYPE ${name} `, "m"));
+  }
+  assert.doesNotMatch(text, /nodejs_active_handles/);
+});
+
+test("a scrape of nine nodes stays under 20 ms", async () => {
+  const { metrics } = create({ nodes: Array.from({ length: 9 }, (_, index) => `app${index + 1}`) });
+  const times: number[] = [];
+  for (let round = 0; round < 15; round++) {
+    const startedAt = performance.now();
+    await metrics.scrape();
+    times.push(performance.now() - startedAt);
+  }
+  const median = times.sort((a, b) => a - b)[7] ?? Number.POSITIVE_INFINITY;
+  assert.ok(median < 20, `${median} ms`);
+});
+
+test("docs/metrics.md is what the table says", () => {
+  const written = readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
+  assert.equal(written, metricsDoc(), "run: node scripts/generate-metrics-doc.ts");
+});
