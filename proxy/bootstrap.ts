@@ -38,7 +38,7 @@ export class Bootstrap {
   readonly #options: BootstrapOptions;
   /** What is going on with a node, or what it waits for; for `status`. */
   readonly #notes = new Map<string, string>();
-  readonly #running = new Set<string>();
+  readonly #running = new Set<UpstreamNode>();
   readonly #manual = new Map<string, ManualCopy>();
   readonly #stop = new AbortController();
 
@@ -65,9 +65,9 @@ export class Bootstrap {
 
   /** A node in `joining` came up: gives it what it lacks, in the background, until it has it. */
   begin(node: UpstreamNode): void {
-    if (this.#running.has(node.name) || this.#manual.has(node.name)) return;
-    this.#running.add(node.name);
-    void this.#untilDone(node).finally(() => this.#running.delete(node.name));
+    if (this.#running.has(node) || this.#manual.has(node.name)) return;
+    this.#running.add(node);
+    void this.#untilDone(node).finally(() => this.#running.delete(node));
   }
 
   /** An operator asks for it: the node's state is thrown away and made anew from a donor. */
@@ -81,15 +81,18 @@ export class Bootstrap {
     }
     this.#refuseLast(node);
     this.#refuseSetAside(journal.head);
-    if (this.#running.has(name)) return { from: donor.node.name };
+    if (this.#running.has(node)) return { from: donor.node.name };
     // Before it is in `joining`, which would begin something else.
-    this.#running.add(name);
-    await cluster.forget(node, `resync from ${donor.node.name}`);
+    this.#running.add(node);
+    await cluster.forget(node, `resync from ${donor.node.name}`).catch((error: unknown) => {
+      this.#running.delete(node);
+      throw error;
+    });
     node.apply("ready", "resync");
     void this.#snapshot(cluster.member(name), donor)
       .catch((error: unknown) => this.#failed(node, "snapshot", error))
       .finally(() => {
-        this.#running.delete(name);
+        this.#running.delete(node);
         if (node.state === "joining") this.begin(node);
       });
     return { from: donor.node.name };
@@ -221,6 +224,8 @@ export class Bootstrap {
     seq: number,
     kind: BootstrapKind,
   ): Promise<void> {
+    // Removed meanwhile, or another machine by the same name: what was copied is not that one's.
+    if (this.#options.cluster.upstream.get(node.name) !== node) return;
     // An app's state has a new id after an import; the next check tells.
     node.stateId = null;
     node.bootstrappedAt = performance.now();

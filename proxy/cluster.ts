@@ -162,6 +162,7 @@ export class Cluster {
   /** An operator's retry of a record that was set aside: its turn comes again on every node. */
   putBack(record: JournalRecord, acks: readonly StoredAck[]): void {
     this.writes.recover(record, acks);
+    this.writes.startSendTimer(record.seq);
     this.#each(({ delivery }) => delivery.putBack(record.seq));
   }
 
@@ -279,7 +280,7 @@ export class Cluster {
     if (to === "quarantined") this.#metrics.quarantined(node.name);
     this.#save(node);
     if (from === "in-sync") this.writes.nodeLeft(node.name);
-    if (to === "in-sync") this.writes.nodeJoined(node.name);
+    if (to === "in-sync") this.writes.nodeJoined(node);
     if (to === "joining") this.#needsHistory(node);
     this.#members.get(node.name)?.delivery.wake();
     this.progressed(node);

@@ -71,6 +71,8 @@ interface Tries {
   answer: Extract<Attempt, { kind: "answer" }> | null;
   /** An attempt is under way; a status that is final if it comes back. */
   inFlight: boolean;
+  /** What an operator said while an attempt was under way: done when that is over (promise 4). */
+  afterwards: "put-back" | "skip" | null;
   accepted: number | null;
 }
 
@@ -210,7 +212,7 @@ export class Delivery {
   /** The app's own error was accepted as its answer: final here, too. */
   acceptError(seq: number): void {
     const tries = this.#tries.get(seq);
-    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    const record = this.#known(seq);
     if (record === undefined || !tries?.answer || !this.#schedule.has(seq)) return;
     // The next write of the key waits for the attempt that is under way (promise 4).
     if (tries.inFlight) tries.accepted = tries.answer.status;
@@ -230,12 +232,21 @@ export class Delivery {
   putBack(seq: number): void {
     const tries = this.#tries.get(seq);
     if (tries !== undefined) tries.failures = 0;
+    if (tries?.inFlight) {
+      tries.afterwards = "put-back";
+      return;
+    }
     if (this.#schedule.has(seq)) this.#schedule.putBack(seq);
     this.wake();
   }
 
   /** An operator's skip: as if acked, without an answer. */
   skip(seq: number): void {
+    const tries = this.#tries.get(seq);
+    if (tries?.inFlight) {
+      tries.afterwards = "skip";
+      return;
+    }
     if (seq >= this.#next) this.#ackedBefore.add(seq);
     else if (this.#schedule.has(seq)) this.#schedule.done(seq);
     this.#forget(seq);
@@ -352,7 +363,7 @@ export class Delivery {
   }
 
   #launch(seq: number): void {
-    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    const record = this.#known(seq);
     if (record === undefined) {
       this.#reload(seq);
       return;
@@ -376,9 +387,16 @@ export class Delivery {
       tries.inFlight = false;
       this.node.writesInFlight--;
       // Started again from another state meanwhile: what came of it belongs to the old one.
-      if (!this.#stopped && schedule === this.#schedule && schedule.has(seq))
-        this.#came(record, tries, attempt);
+      if (this.#stopped || schedule !== this.#schedule || !schedule.has(seq)) return;
+      this.#came(record, tries, attempt);
+      if (tries.afterwards !== null && schedule.has(seq)) this.#obey(seq, tries, tries.afterwards);
     });
+  }
+
+  #obey(seq: number, tries: Tries, said: "put-back" | "skip"): void {
+    tries.afterwards = null;
+    if (said === "skip") this.skip(seq);
+    else this.putBack(seq);
   }
 
   /** A record that was held back: its body is not kept in memory meanwhile. */
@@ -408,6 +426,7 @@ export class Delivery {
       acksThen: this.#acks,
       answer: null,
       inFlight: false,
+      afterwards: null,
       accepted: null,
     };
     this.#tries.set(seq, tries);
@@ -498,6 +517,12 @@ export class Delivery {
     this.node.cursor = cursor;
     this.#movedAt = Date.now();
     this.#journal.moveCursor(this.node.name, cursor);
+  }
+
+  /** In memory; after an operator's retry the copy that all share is another one than before. */
+  #known(seq: number): JournalRecord | undefined {
+    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    return record && this.#events.shared(record);
   }
 
   #keep(record: JournalRecord): void {

@@ -151,13 +151,12 @@ export async function startBalancer({
     async reload(next) {
       const fixed = unchangeable(config, next);
       if (fixed.length > 0) throw new ConfigError(fixed);
-      if (next.listen.tls) {
-        const { cert, key } = readTls(next.listen.tls);
-        traffic.renew(cert, key);
-      }
+      // What may fail comes first, so that a config that is refused has changed nothing.
+      const pair = next.listen.tls && readTls(next.listen.tls);
+      admin.reload(next.admin);
+      if (pair) traffic.renew(pair.cert, pair.key);
       config = next;
       traffic.configure(next);
-      admin.reload(next.admin);
       router.reload(next);
       metrics.setRoutes(names(next.routes));
       await cluster.reload(next);

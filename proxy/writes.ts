@@ -95,14 +95,19 @@ export class Writes {
   /** The journal has them on disk: from here on they are under way. */
   committed(records: readonly JournalRecord[]): void {
     const now = performance.now();
-    const { sendTimeout } = this.#settings();
     for (const record of records) {
       this.#add(record, now);
-      this.#sendTimers.set(
-        record.seq,
-        setTimeout(() => this.#overdue(record.seq), sendTimeout),
-      );
+      this.startSendTimer(record.seq);
     }
+  }
+
+  /** From now on the nodes have `sendTimeout` for it. */
+  startSendTimer(seq: number): void {
+    clearTimeout(this.#sendTimers.get(seq));
+    this.#sendTimers.set(
+      seq,
+      setTimeout(() => this.#overdue(seq), this.#settings().sendTimeout),
+    );
   }
 
   /**
@@ -165,7 +170,13 @@ export class Writes {
     this.#keepBody(record, answer);
     const write = this.#open.get(record.seq);
     if (write !== undefined) write.answered(node.name, answer);
-    else if (record.outcome !== null && record.outcome !== answer.status && !answer.ambiguous) {
+    else if (this.aside.has(record.seq)) {
+      const facts = { seq: record.seq, node: node.name, status: answer.status };
+      this.#log.alarm(
+        "a write that was set aside was acked after all: the others need it, too (retry)",
+        facts,
+      );
+    } else if (record.outcome !== null && record.outcome !== answer.status && !answer.ambiguous) {
       this.#quarantineDiverged(node.name, record.seq, answer.status, record.outcome);
     }
   }
@@ -216,8 +227,11 @@ export class Writes {
     for (const write of [...this.#open.values()]) write.left(name);
   }
 
-  nodeJoined(name: string): void {
-    for (const write of [...this.#open.values()]) write.joined(name);
+  /** What is behind its cursor came to it inside a snapshot: it will not answer that. */
+  nodeJoined({ name, cursor }: UpstreamNode): void {
+    for (const write of [...this.#open.values()]) {
+      if (write.seq > cursor || write.answers.has(name)) write.joined(name);
+    }
   }
 
   stop(): void {
@@ -291,6 +305,11 @@ export class Writes {
   }
 
   #diverged(write: Write, nodes: readonly string[], expected: number): void {
+    // The client was told otherwise (ack: one): nodes that answer later are compared with the majority.
+    if (write.answer?.status !== expected) {
+      this.#remember(write.seq, expected);
+      this.#journal.settle(write.seq, expected, null);
+    }
     for (const name of nodes) {
       this.#quarantineDiverged(name, write.seq, write.answers.get(name)?.status ?? 0, expected);
     }

@@ -304,3 +304,29 @@ test("a node that is down is sent nothing; it goes on where it was", async () =>
     "a write that may wait for it",
   );
 });
+
+test("an operator's retry waits for the attempt that is under way: never two at a time", async () => {
+  const stage = new Stage();
+  stage.write("a");
+  await stage.sends(1);
+  stage.delivery.setAside(1);
+  stage.delivery.putBack(1);
+  assert.deepEqual(stage.sent, ["1/1"]);
+  stage.end(1, { kind: "lost" });
+  await stage.sends(2);
+  stage.end(1, {});
+  await until(() => stage.acked.length === 1);
+  assert.deepEqual(stage.sent, ["1/1", "1/2"]);
+});
+
+test("an operator's skip waits for the attempt that is under way before the next of its key goes", async () => {
+  const stage = new Stage();
+  stage.write("a", "a");
+  await stage.sends(1);
+  stage.delivery.setAside(1);
+  stage.delivery.skip(1);
+  assert.deepEqual(stage.sent, ["1/1"]);
+  stage.end(1, { kind: "lost" });
+  await stage.sends(2);
+  assert.deepEqual(stage.sent, ["1/1", "2/1"]);
+});
