@@ -150,7 +150,7 @@ export class Delivery {
   /** ms since the oldest record that the node has not acked was recorded; as far as is known here. */
   oldestAge(now: number): number {
     const seq = this.node.cursor + 1;
-    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    const record = this.#known(seq);
     return now - (record?.at ?? this.#movedAt);
   }
 
