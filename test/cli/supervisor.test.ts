@@ -90,12 +90,13 @@ test("an adopted process is watched, too", async (t) => {
 
 test("a pid that now belongs to another process is left alone", async (t) => {
   const bed = await makeBed(t);
-  const stranger = spawn("sleep", ["60"]);
-  t.after(() => stranger.kill("SIGKILL"));
   const first = await bed.run(sleeper("a"));
   signal(first, "SIGKILL");
   kill(await bed.process("a"));
   await until(() => !isRunning(first));
+  // Last: started in the same clock tick (10 ms) as the supervisor, it would be taken for it.
+  const stranger = spawn("sleep", ["60"]);
+  t.after(() => stranger.kill("SIGKILL"));
   const status = await readJson<SupervisorStatus>(bed.state.supervisor);
   const claimed = status?.processes.map((process) => ({ ...process, pid: stranger.pid ?? 0 }));
   await writeJson(bed.state.supervisor, { ...status, pid: stranger.pid, processes: claimed });
