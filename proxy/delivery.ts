@@ -5,14 +5,16 @@
  */
 
 import { deliveryHeaders } from "./delivery-headers.ts";
-import { LbError } from "./errors.ts";
+import { Feed } from "./feed.ts";
+import { Holds } from "./holds.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { Attempt, LegOptions } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import { Pace } from "./pace.ts";
-import { type RecentRecords, sizeOf } from "./recent-records.ts";
+import type { RecentRecords } from "./recent-records.ts";
 import { type JournalRecord, SKIPPED } from "./record.ts";
 import { Schedule } from "./schedule.ts";
+import { type AnsweredAttempt, Tries } from "./tries.ts";
 import type { Answer } from "./write.ts";
 
 export interface DeliveryLimits {
@@ -53,69 +55,29 @@ export interface DeliveryEvents {
   shared(record: JournalRecord): JournalRecord;
 }
 
-/** How a record has fared at this node so far. */
-interface Tries {
-  /** Attempts that may have reached the node. */
-  attempts: number;
-  /** One of them may have been carried out without an answer. */
-  ambiguous: boolean;
-  /** Failures of attempts that may have reached it: at `maxAttempts` something must be done. */
-  failures: number;
-  /** Waits before the next attempt so far, for the backoff. */
-  waits: number;
-  readonly firstAt: number;
-  /** Monotonic ms of the first attempt, and the acks of other records then: what shows the node runs. */
-  readonly begunAt: number;
-  readonly acksThen: number;
-  /** The last answer that was not final. */
-  answer: Extract<Attempt, { kind: "answer" }> | null;
-  /** An attempt is under way; a status that is final if it comes back. */
-  inFlight: boolean;
-  /** What an operator said while an attempt was under way: done when that is over (promise 4). */
-  afterwards: "put-back" | "skip" | null;
-  accepted: number | null;
-}
-
-/** A pause that someone asked for. */
-interface Hold {
-  readonly seq: number;
-  readonly reached: () => void;
-  readonly lost: () => void;
-}
-
-const PAGE = 128;
-/** Records, and bytes of bodies, that one node's loop keeps in memory. */
-const LOOKAHEAD = 512;
-const LOOKAHEAD_BYTES = 8 * 1024 * 1024;
-
 export class Delivery {
   readonly node: UpstreamNode;
   readonly #journal: Journal;
-  readonly #recent: RecentRecords;
+  readonly #feed: Feed;
   readonly #send: (options: LegOptions) => Promise<Attempt>;
   readonly #limits: () => DeliveryLimits;
   readonly #events: DeliveryEvents;
   #schedule = new Schedule();
-  readonly #loaded = new Map<number, JournalRecord>();
-  #loadedBytes = 0;
   readonly #tries = new Map<number, Tries>();
   readonly #timers = new Map<number, NodeJS.Timeout>();
   /** Seqs above the cursor that were acked before a restart. */
   #ackedBefore = new Set<number>();
   /** Records up to it may have been sent by an earlier process: their first attempt here is not the first. */
   #sentBefore = 0;
-  #next = 1;
   /** When the cursor last moved (ms since the epoch). */
   #movedAt = Date.now();
   #running = 0;
   #acks = 0;
-  #reading = false;
   #stopped = false;
   /** Null while it keeps up. */
   #pace: Pace | null = null;
   #paceTimer: NodeJS.Timeout | null = null;
-  /** For a digest or a snapshot at one seq: nothing beyond the lowest of them is loaded. */
-  readonly #holds = new Set<Hold>();
+  readonly #holds = new Holds(() => this.wake());
 
   constructor(options: {
     node: UpstreamNode;
@@ -128,11 +90,18 @@ export class Delivery {
   }) {
     this.node = options.node;
     this.#journal = options.journal;
-    this.#recent = options.recent;
     this.#send = options.send;
     this.#limits = options.limits;
     this.#events = options.events;
-    this.#next = this.node.cursor + 1;
+    this.#feed = new Feed(this.#journal, options.recent, this.node.cursor + 1, {
+      take: (record) => this.#take(record),
+      passed: () => this.#moveCursor(),
+      ready: () => {
+        this.wake();
+        this.#events.progressed(this.node);
+      },
+      purged: () => this.#events.purged(this.node),
+    });
   }
 
   /** Records known to it and not acked, and the number in flight. */
@@ -144,7 +113,7 @@ export class Delivery {
   async restore(): Promise<void> {
     this.#ackedBefore = new Set(await this.#journal.ackedBeyond(this.node.name, this.node.cursor));
     this.#sentBefore = this.#journal.head;
-    this.#next = this.node.cursor + 1;
+    this.#feed.restart(this.node.cursor + 1);
   }
 
   /** ms since the oldest record that the node has not acked was recorded; as far as is known here. */
@@ -160,12 +129,13 @@ export class Delivery {
     this.#ackedBefore.clear();
     this.#sentBefore = 0;
     this.node.cursor = cursor;
-    this.#next = cursor + 1;
+    this.#feed.restart(cursor + 1);
     await this.#journal.resetNode(this.node.row());
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#feed.stop();
     this.#clear();
   }
 
@@ -177,8 +147,11 @@ export class Delivery {
   /** Sends whatever may be sent now. Call after a commit, and when the node's state changed. */
   wake(): void {
     if (this.#stopped || !this.node.delivering) return;
-    this.#load();
-    this.#checkHolds();
+    this.#feed.load(
+      () => this.#holds.lowest,
+      () => this.#schedule.size - this.#schedule.held,
+    );
+    if (this.#schedule.size === this.#schedule.held) this.#holds.atRest(this.#feed.next);
     if (this.node.state === "in-sync") this.#pace = null;
     else this.#pace ??= new Pace(performance.now(), this.#journal.head);
     const { window } = this.#limits();
@@ -205,7 +178,7 @@ export class Delivery {
   /** All records in the journal that are not acked here satisfy `mayWait` (or are held): it has caught up. */
   caughtUp(mayWait: (seq: number) => boolean): boolean {
     for (const seq of this.#schedule.waiting()) if (!mayWait(seq)) return false;
-    for (let seq = this.#next; seq <= this.#journal.head; seq++) if (!mayWait(seq)) return false;
+    for (let seq = this.#feed.next; seq <= this.#journal.head; seq++) if (!mayWait(seq)) return false;
     return true;
   }
 
@@ -223,7 +196,7 @@ export class Delivery {
   setAside(seq: number): void {
     if (this.#schedule.has(seq)) this.#schedule.setAside(seq);
     this.#cancelTimer(seq);
-    for (const loaded of [...this.#loaded.keys()]) if (this.#schedule.isHeld(loaded)) this.#unload(loaded);
+    for (const kept of this.#feed.kept) if (this.#schedule.isHeld(kept)) this.#feed.letGo(kept);
     this.wake();
     this.#events.progressed(this.node);
   }
@@ -247,7 +220,7 @@ export class Delivery {
       tries.afterwards = "skip";
       return;
     }
-    if (seq >= this.#next) this.#ackedBefore.add(seq);
+    if (seq >= this.#feed.next) this.#ackedBefore.add(seq);
     else if (this.#schedule.has(seq)) this.#schedule.done(seq);
     this.#forget(seq);
     this.#moveCursor();
@@ -261,73 +234,11 @@ export class Delivery {
    * when `signal` aborts first, or when the node is given another state or removed.
    */
   hold(seq: number, signal: AbortSignal): Promise<() => void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      const release = () => {
-        if (this.#holds.delete(hold)) this.wake();
-      };
-      const abandon = () => {
-        release();
-        reject(signal.reason);
-      };
-      const settle = (act: () => void) => {
-        signal.removeEventListener("abort", abandon);
-        act();
-      };
-      const hold = {
-        seq,
-        reached: () => settle(() => resolve(release)),
-        lost: () => settle(() => reject(new Error(`deliveries to ${this.node.name} began anew`))),
-      };
-      signal.addEventListener("abort", abandon, { once: true });
-      this.#holds.add(hold);
-      this.wake();
-    });
-  }
-
-  /** Nothing beyond it is loaded now. */
-  get #holdAt(): number {
-    let at = Number.POSITIVE_INFINITY;
-    for (const { seq } of this.#holds) at = Math.min(at, seq);
-    return at;
-  }
-
-  #checkHolds(): void {
-    if (this.#holds.size === 0 || this.#schedule.size > this.#schedule.held) return;
-    for (const hold of this.#holds) if (this.#next > hold.seq) hold.reached();
-  }
-
-  #load(): void {
-    const last = Math.min(this.#journal.head, this.#holdAt);
-    while (this.#next <= last && this.#hasRoom()) {
-      const record = this.#recent.get(this.#next);
-      if (record === undefined) {
-        const [from, head] = [this.#next, this.#journal.head];
-        this.#read(from, (records) => this.#takeIn(from, head, records));
-        return;
-      }
-      this.#take(record);
-    }
-  }
-
-  #hasRoom(): boolean {
-    return this.#schedule.size - this.#schedule.held < LOOKAHEAD && this.#loadedBytes < LOOKAHEAD_BYTES;
-  }
-
-  /** Seqs that are missing in between were lost, and given up by an operator (`lb-proxy accept-journal`). */
-  #takeIn(from: number, head: number, records: readonly JournalRecord[]): void {
-    // A restart may have moved the place meanwhile.
-    if (this.#next !== from) return;
-    const last = this.#holdAt;
-    for (const record of records) if (record.seq <= last) this.#take(record);
-    if (records.length > 0) return;
-    this.#next = head + 1;
-    this.#moveCursor();
+    return this.#holds.add(seq, signal);
   }
 
   #take(read: JournalRecord): void {
     const record = this.#events.shared(read);
-    this.#next = record.seq + 1;
     if (this.#ackedBefore.delete(record.seq)) {
       this.#moveCursor();
       return;
@@ -339,36 +250,16 @@ export class Delivery {
       return;
     }
     // What waits for an operator takes no room: it is read again when its turn comes.
-    if (!this.#schedule.isHeld(record.seq)) this.#keep(record);
-  }
-
-  /** One read of the journal at a time; its records go to `use`, then the loop goes on. */
-  #read(from: number, use: (records: JournalRecord[]) => void): void {
-    if (this.#reading) return;
-    this.#reading = true;
-    this.#journal.read(from, PAGE).then(
-      (records) => {
-        this.#reading = false;
-        if (this.#stopped) return;
-        use(records);
-        this.wake();
-        this.#events.progressed(this.node);
-      },
-      (error: unknown) => {
-        // Any other failure is the journal's own: its owner hears of it and stops the process.
-        this.#reading = false;
-        if (error instanceof LbError && error.code === "journal_purged") this.#events.purged(this.node);
-      },
-    );
+    if (!this.#schedule.isHeld(record.seq)) this.#feed.keep(record);
   }
 
   #launch(seq: number): void {
     const record = this.#known(seq);
     if (record === undefined) {
-      this.#reload(seq);
+      void this.#reload(seq);
       return;
     }
-    const tries = this.#tries.get(seq) ?? this.#begin(seq);
+    const tries = this.#triesOf(seq);
     tries.attempts++;
     tries.inFlight = true;
     this.#running++;
@@ -400,35 +291,20 @@ export class Delivery {
   }
 
   /** A record that was held back: its body is not kept in memory meanwhile. */
-  #reload(seq: number): void {
-    this.#schedule.pause(seq);
+  async #reload(seq: number): Promise<void> {
     const schedule = this.#schedule;
-    this.#journal.read(seq, 1).then(
-      ([record]) => {
-        if (record === undefined || schedule !== this.#schedule) return;
-        this.#keep(this.#events.shared(record));
-        schedule.resume(seq);
-        this.wake();
-      },
-      () => {},
-    );
+    schedule.pause(seq);
+    const record = await this.#feed.reread(seq);
+    if (record === undefined || schedule !== this.#schedule) return;
+    this.#feed.keep(this.#events.shared(record));
+    schedule.resume(seq);
+    this.wake();
   }
 
-  #begin(seq: number): Tries {
-    const sentBefore = seq <= this.#sentBefore;
-    const tries: Tries = {
-      attempts: sentBefore ? 1 : 0,
-      ambiguous: sentBefore,
-      failures: 0,
-      waits: 0,
-      firstAt: Date.now(),
-      begunAt: performance.now(),
-      acksThen: this.#acks,
-      answer: null,
-      inFlight: false,
-      afterwards: null,
-      accepted: null,
-    };
+  #triesOf(seq: number): Tries {
+    const known = this.#tries.get(seq);
+    if (known !== undefined) return known;
+    const tries = new Tries({ sentBefore: seq <= this.#sentBefore, acks: this.#acks });
     this.#tries.set(seq, tries);
     return tries;
   }
@@ -442,13 +318,11 @@ export class Delivery {
       this.wake();
       return;
     }
-    if (attempt.kind === "answer") tries.answer = attempt;
-    else if (attempt.kind === "lost") tries.ambiguous = true;
-    else tries.attempts--;
+    tries.failed(attempt);
     this.#failed(record, tries, { attempt, number, final: false });
   }
 
-  #acked(record: JournalRecord, tries: Tries, answer: Extract<Attempt, { kind: "answer" }>): void {
+  #acked(record: JournalRecord, tries: Tries, answer: AnsweredAttempt): void {
     const { seq } = record;
     this.#schedule.done(seq);
     this.#forget(seq);
@@ -474,7 +348,6 @@ export class Delivery {
   #failed(record: JournalRecord, tries: Tries, end: AttemptEnd): void {
     const { seq } = record;
     const { attempt } = end;
-    if (attempt.kind !== "unsent") tries.failures++;
     if (!this.#schedule.isAside(seq)) {
       this.#schedule.pause(seq);
       this.#timers.set(
@@ -512,7 +385,7 @@ export class Delivery {
   }
 
   #moveCursor(): void {
-    const cursor = (this.#schedule.lowest ?? this.#next) - 1;
+    const cursor = (this.#schedule.lowest ?? this.#feed.next) - 1;
     if (cursor === this.node.cursor) return;
     this.node.cursor = cursor;
     this.#movedAt = Date.now();
@@ -521,24 +394,13 @@ export class Delivery {
 
   /** In memory; after an operator's retry the copy that all share is another one than before. */
   #known(seq: number): JournalRecord | undefined {
-    const record = this.#loaded.get(seq) ?? this.#recent.get(seq);
+    const record = this.#feed.get(seq);
     return record && this.#events.shared(record);
-  }
-
-  #keep(record: JournalRecord): void {
-    this.#loaded.set(record.seq, record);
-    this.#loadedBytes += sizeOf(record);
-  }
-
-  #unload(seq: number): void {
-    const record = this.#loaded.get(seq);
-    if (record !== undefined) this.#loadedBytes -= sizeOf(record);
-    this.#loaded.delete(seq);
   }
 
   #forget(seq: number): void {
     this.#cancelTimer(seq);
-    this.#unload(seq);
+    this.#feed.letGo(seq);
     this.#tries.delete(seq);
   }
 
@@ -553,11 +415,8 @@ export class Delivery {
     if (this.#paceTimer !== null) clearTimeout(this.#paceTimer);
     this.#paceTimer = null;
     this.#schedule = new Schedule();
-    this.#loaded.clear();
-    this.#loadedBytes = 0;
     this.#tries.clear();
-    for (const hold of this.#holds) hold.lost();
-    this.#holds.clear();
+    this.#holds.loseAll();
   }
 }
 

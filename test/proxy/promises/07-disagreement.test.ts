@@ -184,6 +184,8 @@ test("promise 7, disagreement is seen: quarantine outlives a restart, and no rea
   nodes[1]?.behave({ status: 409 });
   await register(balancer, "ada");
   await balancer.reached("app2", "quarantined");
+  // On disk: it is stored with the answers that led to it, at the latest 50 ms later.
+  await until(async () => (await balancer.write(1)).acks.length === 3, { what: "three acks on disk" });
   await balancer.kill9();
   const count = nodes[1]?.log.length;
   await balancer.start("listening");
