@@ -11,7 +11,7 @@ import { readBody } from "./http/read-body.ts";
 import type { Appended, Journal } from "./journal/journal.ts";
 import { newRecord } from "./new-record.ts";
 import { type NewRecord, SKIPPED, type StoredAnswer } from "./record.ts";
-import type { Writes } from "./writes.ts";
+import { type Writes, writeSkipped } from "./writes.ts";
 
 export interface BroadcasterOptions {
   readonly journal: Journal;
@@ -57,7 +57,7 @@ export class Broadcaster {
 
   /**
    * Takes one write all the way. Rejects with LbError: too_many_requests_open, below_min_in_sync, body_too_large,
-   * body_timeout, client_left, idempotency_*, journal_full, journal_failed, ack_timeout, answer_too_large.
+   * body_timeout, client_left, idempotency_*, key_set_aside, write_skipped, journal_full, journal_failed, ack_timeout, answer_too_large.
    */
   async write(
     request: IncomingMessage,
@@ -74,7 +74,8 @@ export class Broadcaster {
       const body = await readBody(request, response, inspected, { most, timeout: bodyTimeout });
       this.#admitNodes(route);
       const record = newRecord({ request, inspected, body, route }, this.#mac);
-      return await this.#journaled(record);
+      const held = this.#options.writes.aside.holding(record.key);
+      return held === null ? await this.#journaled(record) : await this.#heldBack(record, held);
     } finally {
       this.open--;
       this.#bytes -= bytes;
@@ -91,14 +92,19 @@ export class Broadcaster {
   async #journaled(record: NewRecord): Promise<WriteReply> {
     const { writes, settings } = this.#options;
     const appended = await this.#append(record);
-    if (appended.kind === "mismatch") {
-      const detail = `expected the request of write ${appended.seq} again, got another with the same Idempotency-Key`;
-      throw new LbError("idempotency_mismatch", detail, { extra: { seq: appended.seq } });
-    }
+    if (appended.kind === "mismatch") throw mismatch(appended.seq);
     if (appended.kind === "repeat") return await this.#repeated(appended.seq);
     const { seq, answer, acks } = await writes.outcome(appended.seq, settings().ackTimeout);
-    if (answer.tooLarge) throw tooLarge(seq, answer.status);
-    return { seq, answer, acks, repeat: false };
+    return { seq, answer: whole(seq, answer), acks, repeat: false };
+  }
+
+  /** Its key waits for an operator: what is new is refused, or it would pile up; a repeat has its outcome. */
+  async #heldBack({ idempotency }: NewRecord, held: number): Promise<WriteReply> {
+    const seen = idempotency && (await this.#options.journal.seen(idempotency));
+    if (seen?.kind === "repeat") return await this.#repeated(seen.seq);
+    if (seen?.kind === "mismatch") throw mismatch(seen.seq);
+    const detail = `write ${held}, which has the same order key, is set aside; nothing was recorded`;
+    throw new LbError("key_set_aside", detail, { extra: { held } });
   }
 
   async #append(record: NewRecord): Promise<Appended> {
@@ -115,18 +121,18 @@ export class Broadcaster {
   async #repeated(seq: number): Promise<WriteReply> {
     const { journal, writes, settings } = this.#options;
     const kept = await journal.answer(seq);
-    if (kept !== null) return { seq, answer: kept, acks: null, repeat: true };
+    if (kept !== null) return { seq, answer: whole(seq, kept), acks: null, repeat: true };
     if (!writes.isOpen(seq)) {
-      // Settled since it was asked for; or there is nothing to be kept.
+      // Settled since it was asked for; or only its status is known.
       const answer = await journal.answer(seq);
-      if (answer !== null) return { seq, answer, acks: null, repeat: true };
+      if (answer !== null) return { seq, answer: whole(seq, answer), acks: null, repeat: true };
       const outcome = (await journal.story(seq))?.outcome ?? null;
-      if (outcome === SKIPPED) throw skipped(seq);
-      if (outcome !== null) throw tooLarge(seq, outcome);
+      if (outcome === SKIPPED) throw writeSkipped(seq);
+      if (outcome !== null) return { seq, answer: bodyLost(outcome), acks: null, repeat: true };
     }
     const { answer, acks } = await writes.outcome(seq, settings().ackTimeout);
-    if (answer.tooLarge) throw tooLarge(seq, answer.status);
-    return { seq, answer, acks, repeat: true };
+    if (answer.lost) return { seq, answer: bodyLost(answer.status), acks, repeat: true };
+    return { seq, answer: whole(seq, answer), acks, repeat: true };
   }
 
   #admit(route: WriteRoute, bytes: number): void {
@@ -155,12 +161,20 @@ export class Broadcaster {
   }
 }
 
-function skipped(seq: number): LbError {
-  const detail = `write ${seq}, the first with this Idempotency-Key, was set aside and then skipped`;
-  return new LbError("write_skipped", detail, { extra: { seq } });
+function mismatch(seq: number): LbError {
+  const detail = `expected the request of write ${seq} again, got another with the same Idempotency-Key`;
+  return new LbError("idempotency_mismatch", detail, { extra: { seq } });
 }
 
-function tooLarge(seq: number, status: number): LbError {
+/** The answer, if its body was kept; throws answer_too_large. */
+function whole(seq: number, answer: StoredAnswer): StoredAnswer {
+  if (!answer.tooLarge) return answer;
+  const { status } = answer;
   const detail = `write ${seq} was carried out with status ${status}; the answer's body was not kept (limits.answer)`;
-  return new LbError("answer_too_large", detail, { extra: { seq, nodeStatus: status } });
+  throw new LbError("answer_too_large", detail, { extra: { seq, nodeStatus: status } });
+}
+
+/** A crash came between the answer and its storing: the outcome is its status, and the reply says that. */
+function bodyLost(status: number): StoredAnswer {
+  return { status, headers: ["lb-body", "lost"], body: new Uint8Array() };
 }

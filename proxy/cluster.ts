@@ -4,7 +4,7 @@
  */
 
 import type { Config, NodeConfig } from "./config/config.ts";
-import { type AttemptEnd, Delivery, isFinal } from "./delivery.ts";
+import { type AttemptEnd, Delivery, type Doubt, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
 import { type CheckResult, Health } from "./health.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -16,7 +16,7 @@ import { noticeState } from "./node-identity.ts";
 import type { NodeState } from "./node-state.ts";
 import { createPools, destroyPools, type NodePools } from "./pool.ts";
 import { RecentRecords } from "./recent-records.ts";
-import type { JournalRecord, StoredAck } from "./record.ts";
+import type { JournalRecord } from "./record.ts";
 import { Upstream } from "./upstream.ts";
 import { Writes } from "./writes.ts";
 
@@ -64,6 +64,7 @@ export class Cluster {
       deliveries: {
         acceptError: (node, seq) => this.#members.get(node)?.delivery.acceptError(seq),
         setAside: (seq) => this.#each(({ delivery }) => delivery.setAside(seq)),
+        putBack: (seq) => this.#each(({ delivery }) => delivery.putBack(seq)),
       },
       settings: () => ({ ...this.#config.writes, routes: this.#config.routes }),
       log,
@@ -159,17 +160,27 @@ export class Cluster {
     this.#tellHealth(node, outcome, startedAt);
   }
 
-  /** An operator's retry of a record that was set aside: its turn comes again on every node. */
-  putBack(record: JournalRecord, acks: readonly StoredAck[]): void {
-    this.writes.recover(record, acks);
-    this.writes.startSendTimer(record.seq);
-    this.#each(({ delivery }) => delivery.putBack(record.seq));
-  }
-
-  /** An operator's skip, for good and on all nodes alike. */
-  skip(seq: number): void {
+  /**
+   * An operator's skip, for good and on all nodes alike: of a write that is set aside, or that no node has acked
+   * so far. Waits for the attempts under way (`writes.attemptTimeout`). Rejects with not_set_aside.
+   */
+  async skip(seq: number): Promise<void> {
+    if (!this.writes.aside.has(seq) && this.writes.isUnanswered(seq)) {
+      this.writes.setAside(seq, "an operator gave it up");
+    }
+    await Promise.all(this.members.map(({ delivery }) => delivery.attemptOver(seq)));
+    if (!this.writes.aside.has(seq)) throw notSetAside(seq);
+    await this.#journal.setAside(seq, false);
     this.writes.skipped(seq);
     this.#each(({ delivery }) => delivery.skip(seq));
+  }
+
+  /** An operator's retry of a write that is set aside. Rejects with not_set_aside. */
+  async retry(seq: number): Promise<void> {
+    if (!this.writes.aside.has(seq)) throw notSetAside(seq);
+    await this.#journal.setAside(seq, false);
+    if (!this.writes.aside.has(seq)) throw notSetAside(seq);
+    this.writes.putBack(seq);
   }
 
   /** Makes a node in-sync if it has every answered record. */
@@ -182,12 +193,11 @@ export class Cluster {
 
   /** Records whose outcome an earlier process did not store are decided anew. */
   async #recoverWrites(): Promise<void> {
-    for (const { seq } of await this.#journal.pending(Number.POSITIVE_INFINITY, "set-aside")) {
-      this.writes.aside.add(seq);
+    for (const { seq, keyHash } of await this.#journal.pending(Number.POSITIVE_INFINITY, "set-aside")) {
+      this.writes.aside.add(seq, keyHash);
     }
-    for (const { seq, acks, outcome, setAside } of await this.#journal.pending(MOST_UNSETTLED)) {
-      if (outcome !== null || setAside) continue;
-      const [record] = await this.#journal.read(seq, 1);
+    for (const { seq, acks, purged } of await this.#journal.pending(MOST_UNSETTLED, "unsettled")) {
+      const [record] = purged ? [] : await this.#journal.read(seq, 1);
       if (record !== undefined) this.writes.recover(record, acks);
     }
   }
@@ -225,10 +235,10 @@ export class Cluster {
         acked: (_, record, answer) => this.writes.acked(node, record, answer),
         attempted: (_, record, end) => this.#attempted(node, record, end),
         exhausted: (_, record, attempt) => this.writes.exhausted(node, record, attempt),
-        unproven: () => void this.#members.get(node.name)?.health.prove(),
+        unproven: (_, record, attempt, doubt) => this.#unproven(node, record, attempt, doubt),
         purged: () => node.apply("lost-history", "the journal no longer has what it missed"),
         progressed: () => this.progressed(node),
-        shared: (record) => this.writes.shared(record),
+        link: (record) => this.writes.link(record),
       },
     });
     const member = { node, config, pools, delivery, health: new Health(node, health, this.#checked) };
@@ -267,6 +277,16 @@ export class Cluster {
     if (outcome !== "timeout") this.#tellHealth(node, outcome, 0);
   }
 
+  /**
+   * What shows that a node runs is that it acks other records. With a barrier, or where no node is in-sync and so
+   * no new write comes, there is none that could: then an answer of any kind has to do.
+   */
+  #unproven(node: UpstreamNode, record: JournalRecord, attempt: Attempt, doubt: Doubt): void {
+    if (!doubt.barrier && this.upstream.inSync.length > 0) return;
+    if (node.aliveAt > doubt.since) this.writes.exhausted(node, record, attempt);
+    else this.#members.get(node.name)?.health.prove();
+  }
+
   #tellHealth(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void {
     const health = this.#members.get(node.name)?.health;
     if (outcome === "connect") health?.refused("connection refused");
@@ -301,6 +321,11 @@ export class Cluster {
   #each(act: (member: Member) => void): void {
     for (const member of [...this.#members.values()]) act(member);
   }
+}
+
+function notSetAside(seq: number): LbError {
+  const expected = "expected a write that is set aside (to skip: or one that no node has acked)";
+  return new LbError("not_set_aside", `${expected}, got write ${seq}, which is not`);
 }
 
 function legOutcome(attempt: Attempt): LegOutcome {

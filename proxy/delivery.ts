@@ -45,14 +45,21 @@ export interface DeliveryEvents {
   attempted(node: UpstreamNode, record: JournalRecord, end: AttemptEnd): void;
   /** `maxAttempts` failed while the node showed that it runs. */
   exhausted(node: UpstreamNode, record: JournalRecord, attempt: Attempt): void;
-  /** The same, but nothing shows that the node runs, and no other record can, since a barrier waits for this one. */
-  unproven(node: UpstreamNode): void;
+  /** The same, but no other record shows that the node runs; with a barrier none can, since all wait for it. */
+  unproven(node: UpstreamNode, record: JournalRecord, attempt: Attempt, doubt: Doubt): void;
   /** What it has to get next is not in the journal any more. */
   purged(node: UpstreamNode): void;
   /** May have every answered record now; called after each ack. */
   progressed(node: UpstreamNode): void;
-  /** The copy of a record that all deliveries share, as far as one of them still waits for it. */
-  shared(record: JournalRecord): JournalRecord;
+  /** Lets a record that was read from the journal share what is decided of it. */
+  link(record: JournalRecord): void;
+}
+
+/** Of a record whose attempts are used up. */
+export interface Doubt {
+  /** Monotonic ms of its first attempt: an answer of any kind since then shows that the app runs. */
+  readonly since: number;
+  readonly barrier: boolean;
 }
 
 export class Delivery {
@@ -119,7 +126,7 @@ export class Delivery {
   /** ms since the oldest record that the node has not acked was recorded; as far as is known here. */
   oldestAge(now: number): number {
     const seq = this.node.cursor + 1;
-    const record = this.#known(seq);
+    const record = this.#feed.get(seq);
     return now - (record?.at ?? this.#movedAt);
   }
 
@@ -185,7 +192,7 @@ export class Delivery {
   /** The app's own error was accepted as its answer: final here, too. */
   acceptError(seq: number): void {
     const tries = this.#tries.get(seq);
-    const record = this.#known(seq);
+    const record = this.#feed.get(seq);
     if (record === undefined || !tries?.answer || !this.#schedule.has(seq)) return;
     // The next write of the key waits for the attempt that is under way (promise 4).
     if (tries.inFlight) tries.accepted = tries.answer.status;
@@ -201,25 +208,29 @@ export class Delivery {
     this.#events.progressed(this.node);
   }
 
-  /** An operator's retry; attempts are counted anew, ambiguity stays. */
+  /** It was set aside and gets another turn; attempts are counted anew, ambiguity stays. */
   putBack(seq: number): void {
     const tries = this.#tries.get(seq);
     if (tries !== undefined) tries.failures = 0;
     if (tries?.inFlight) {
-      tries.afterwards = "put-back";
+      // The one under way has to be over first (promise 4).
+      tries.putBackAfter = true;
       return;
     }
+    if (tries !== undefined) tries.putBackAfter = false;
     if (this.#schedule.has(seq)) this.#schedule.putBack(seq);
     this.wake();
   }
 
-  /** An operator's skip: as if acked, without an answer. */
-  skip(seq: number): void {
+  /** Resolves when no attempt at the record is under way here. */
+  attemptOver(seq: number): Promise<void> {
     const tries = this.#tries.get(seq);
-    if (tries?.inFlight) {
-      tries.afterwards = "skip";
-      return;
-    }
+    if (!tries?.inFlight) return Promise.resolve();
+    return new Promise((resolve) => tries.whenOver.push(resolve));
+  }
+
+  /** An operator's skip, of a record that was set aside and is not under way: as if acked, without an answer. */
+  skip(seq: number): void {
     if (seq >= this.#feed.next) this.#ackedBefore.add(seq);
     else if (this.#schedule.has(seq)) this.#schedule.done(seq);
     this.#forget(seq);
@@ -237,14 +248,14 @@ export class Delivery {
     return this.#holds.add(seq, signal);
   }
 
-  #take(read: JournalRecord): void {
-    const record = this.#events.shared(read);
+  #take(record: JournalRecord): void {
+    this.#events.link(record);
     if (this.#ackedBefore.delete(record.seq)) {
       this.#moveCursor();
       return;
     }
-    this.#schedule.add(record.seq, record.key, record.setAside);
-    if (record.outcome === SKIPPED) {
+    this.#schedule.add(record.seq, record.key, record.state.setAside);
+    if (record.state.outcome === SKIPPED) {
       this.#schedule.done(record.seq);
       this.#moveCursor();
       return;
@@ -254,7 +265,7 @@ export class Delivery {
   }
 
   #launch(seq: number): void {
-    const record = this.#known(seq);
+    const record = this.#feed.get(seq);
     if (record === undefined) {
       void this.#reload(seq);
       return;
@@ -275,19 +286,13 @@ export class Delivery {
     const schedule = this.#schedule;
     void this.#send({ method, target, headers, body, timeout, maxAnswer }).then((attempt) => {
       this.#running--;
-      tries.inFlight = false;
+      tries.over();
       this.node.writesInFlight--;
       // Started again from another state meanwhile: what came of it belongs to the old one.
       if (this.#stopped || schedule !== this.#schedule || !schedule.has(seq)) return;
       this.#came(record, tries, attempt);
-      if (tries.afterwards !== null && schedule.has(seq)) this.#obey(seq, tries, tries.afterwards);
+      if (tries.putBackAfter && schedule.has(seq)) this.putBack(seq);
     });
-  }
-
-  #obey(seq: number, tries: Tries, said: "put-back" | "skip"): void {
-    tries.afterwards = null;
-    if (said === "skip") this.skip(seq);
-    else this.putBack(seq);
   }
 
   /** A record that was held back: its body is not kept in memory meanwhile. */
@@ -296,7 +301,8 @@ export class Delivery {
     schedule.pause(seq);
     const record = await this.#feed.reread(seq);
     if (record === undefined || schedule !== this.#schedule) return;
-    this.#feed.keep(this.#events.shared(record));
+    this.#events.link(record);
+    this.#feed.keep(record);
     schedule.resume(seq);
     this.wake();
   }
@@ -358,19 +364,13 @@ export class Delivery {
     this.#events.attempted(this.node, record, end);
     const usedUp = attempt.kind !== "unsent" && tries.failures >= this.#limits().maxAttempts;
     if (usedUp && this.#schedule.has(seq) && !this.#schedule.isAside(seq)) {
-      if (this.#runs(seq, tries)) this.#events.exhausted(this.node, record, attempt);
-      else if (this.#schedule.isBarrier(seq)) this.#events.unproven(this.node);
+      const doubt = { since: tries.begunAt, barrier: this.#schedule.isBarrier(seq) };
+      // It answered this record, or acked others since: it runs.
+      if (tries.answer !== null || this.#acks > tries.acksThen)
+        this.#events.exhausted(this.node, record, attempt);
+      else this.#events.unproven(this.node, record, attempt, doubt);
     }
     this.wake();
-  }
-
-  /**
-   * The node showed that it runs since the record's first attempt: it acked others, or, where a barrier lets no
-   * other through, answered anything at all.
-   */
-  #runs(seq: number, tries: Tries): boolean {
-    if (tries.answer !== null || this.#acks > tries.acksThen) return true;
-    return this.#schedule.isBarrier(seq) && this.node.aliveAt > tries.begunAt;
   }
 
   #tryAgain(seq: number): void {
@@ -390,12 +390,6 @@ export class Delivery {
     this.node.cursor = cursor;
     this.#movedAt = Date.now();
     this.#journal.moveCursor(this.node.name, cursor);
-  }
-
-  /** In memory; after an operator's retry the copy that all share is another one than before. */
-  #known(seq: number): JournalRecord | undefined {
-    const record = this.#feed.get(seq);
-    return record && this.#events.shared(record);
   }
 
   #forget(seq: number): void {
@@ -421,8 +415,8 @@ export class Delivery {
 }
 
 /** An error counts where the nodes have agreed on it (promise 8). */
-function isLastWord(status: number, { outcome }: JournalRecord, { accepted }: Tries): boolean {
-  return isFinal(status) || status === outcome || status === accepted;
+function isLastWord(status: number, { state }: JournalRecord, { accepted }: Tries): boolean {
+  return isFinal(status) || status === state.outcome || status === accepted;
 }
 
 /** 2xx to 4xx are the app's last word, but for the three that ask to come again (RFC 9110, 8470, 6585). */

@@ -151,6 +151,12 @@ const TABLE = {
     title: "The write was carried out, but the node's answer is too large to keep",
     next: "Raise limits.answer, or let the app answer writes with less.",
   },
+  key_set_aside: {
+    status: 503,
+    title: "An earlier write with the same order key is set aside",
+    next: "An operator has to decide on it first: `lbctl writes show SEQ`, then `lbctl writes retry SEQ` or `skip SEQ`.",
+    retryAfter: 30,
+  },
   write_skipped: {
     status: 409,
     title: "The write was skipped by an operator",

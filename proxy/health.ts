@@ -45,6 +45,8 @@ export class Health {
   /** It accepts connections and answers nothing: from here on only an answer counts. */
   #mute = false;
   #first = true;
+  /** Somebody wants to know whether the app itself runs: a TCP connect does not tell. */
+  #proofWanted = false;
   #checking = false;
   #timer: NodeJS.Timeout | null = null;
   readonly #stop = new AbortController();
@@ -93,14 +95,9 @@ export class Health {
     this.node.apply("went-down", `${this.#timeouts} requests in a row without an answer`);
   }
 
-  /** Asks for an answer of any kind: notes that the app itself runs, if it does. */
-  async prove(): Promise<void> {
-    try {
-      await this.#request("HEAD", "/");
-      this.node.aliveAt = performance.now();
-    } catch {
-      // No proof; the caller asks again when it needs it.
-    }
+  /** From now on checks ask for an answer of any kind, too, until there is one: `aliveAt` of the node tells. */
+  prove(): void {
+    this.#proofWanted = true;
   }
 
   async #check(): Promise<void> {
@@ -145,6 +142,7 @@ export class Health {
       if (this.#options.path !== null) return await this.#get(this.#options.path, seen);
       if (this.#mute) return await this.#answers(seen);
       await this.#connects();
+      if (this.#proofWanted) await this.#prove();
       return seen(true, "connected");
     } catch (error) {
       return seen(false, messageOf(error));
@@ -156,6 +154,16 @@ export class Health {
     const ok = status >= 200 && status < 400;
     if (ok) this.node.aliveAt = performance.now();
     return seen(ok, `GET ${path} answered ${status}`, ok ? parse(text) : null);
+  }
+
+  async #prove(): Promise<void> {
+    try {
+      await this.#request("HEAD", "/");
+      this.node.aliveAt = performance.now();
+      this.#proofWanted = false;
+    } catch {
+      // No proof; the next check asks again.
+    }
   }
 
   /** Any status at all: the app runs. */

@@ -8,7 +8,7 @@ import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { UpstreamNode } from "./node.ts";
-import { type JournalRecord, SKIPPED, type WriteStory } from "./record.ts";
+import type { WriteStory } from "./record.ts";
 import { verifyNodes } from "./verify.ts";
 
 /** Facts of the process that the operator's view shows beside the nodes. */
@@ -131,20 +131,14 @@ export class Operator implements Control {
   }
 
   async retryWrite(seq: number): Promise<WriteStory> {
-    const { cluster, journal } = this.#options;
-    const record = await this.#recordSetAside(seq);
-    await journal.setAside(seq, false);
-    const story = await this.write(seq);
-    cluster.putBack(record, story.acks);
-    return story;
+    await this.write(seq);
+    await this.#options.cluster.retry(seq);
+    return await this.write(seq);
   }
 
   async skipWrite(seq: number): Promise<WriteStory> {
-    const { cluster, journal } = this.#options;
-    await this.#recordSetAside(seq);
-    await journal.setAside(seq, false);
-    journal.settle(seq, SKIPPED, null);
-    cluster.skip(seq);
+    await this.write(seq);
+    await this.#options.cluster.skip(seq);
     return await this.write(seq);
   }
 
@@ -154,13 +148,6 @@ export class Operator implements Control {
       this.#verifying = null;
     });
     return this.#verifying;
-  }
-
-  async #recordSetAside(seq: number): Promise<JournalRecord> {
-    const story = await this.write(seq);
-    const [record] = story.setAside ? await this.#options.journal.read(seq, 1) : [];
-    if (record !== undefined) return record;
-    throw new LbError("not_set_aside", `expected a write that is set aside, got write ${seq}, which is not`);
   }
 
   async #takeOut(name: string, event: "drain" | "maint", force: boolean): Promise<NodeStatus> {

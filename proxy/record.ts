@@ -31,9 +31,14 @@ export interface JournalRecord {
   /** The client's own Idempotency-Key header, as it was sent (goes to the nodes as `lb-client-key`). */
   readonly clientKey: string | null;
   readonly request: StoredRequest;
+  state: RecordState;
+}
+
+/** What of a record is decided after it was recorded: one object for all copies of the record in memory. */
+export interface RecordState {
   /**
-   * The status that the nodes agreed on, once that is known: what the client got, or would have got.
-   * Mutable: set in memory when the write settles, so that nodes that catch up later are compared with it.
+   * The status that the nodes agreed on, once that is known: what the client got, or would have got. Nodes that
+   * catch up later are compared with it.
    */
   outcome: number | null;
   /** Set aside as poison: skipped by every delivery until an operator says retry or skip. */
@@ -62,6 +67,8 @@ export interface StoredAnswer {
   readonly status: number;
   readonly headers: readonly string[];
   readonly body: Uint8Array;
+  /** The body went over `limits.answer`, and was not kept. */
+  readonly tooLarge?: boolean;
 }
 
 export type AdminState = "draining" | "maint" | "quarantined";

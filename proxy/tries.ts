@@ -20,8 +20,9 @@ export class Tries {
   /** The last answer that was not final. */
   answer: AnsweredAttempt | null = null;
   inFlight = false;
-  /** What an operator said while an attempt was under way: done when that is over (promise 4). */
-  afterwards: "put-back" | "skip" | null = null;
+  /** Put back while an attempt was under way. */
+  putBackAfter = false;
+  readonly whenOver: (() => void)[] = [];
   /** A status that is final if it comes back. */
   accepted: number | null = null;
 
@@ -29,6 +30,11 @@ export class Tries {
     this.attempts = sentBefore ? 1 : 0;
     this.ambiguous = sentBefore;
     this.acksThen = acks;
+  }
+
+  over(): void {
+    this.inFlight = false;
+    for (const resolve of this.whenOver.splice(0)) resolve();
   }
 
   /** The attempt under way has failed, or its answer is not the last word. */

@@ -13,8 +13,10 @@ export interface Answer {
   readonly body: Uint8Array;
   /** An earlier attempt may have been carried out without an answer. */
   readonly ambiguous: boolean;
-  /** Its body was dropped: it went over the limit, or was given before a restart. */
+  /** Its body went over the limit and was dropped. */
   readonly tooLarge: boolean;
+  /** It was given before a restart: only its status is known. */
+  readonly lost?: boolean;
 }
 
 /** Why a node has not acked yet: an answer to be retried (status), or none (null). */
@@ -44,6 +46,9 @@ interface Trouble {
   exhausted: boolean;
 }
 
+/** What of a record a write is decided by; the request itself is not kept. */
+export type Decided = Pick<JournalRecord, "seq" | "key" | "clientKey" | "route" | "state">;
+
 export interface WritePolicy {
   readonly ack: WriteRoute["ack"];
   readonly minInSync: number;
@@ -52,7 +57,7 @@ export interface WritePolicy {
 }
 
 export class Write {
-  readonly record: JournalRecord;
+  readonly record: Decided;
   readonly policy: WritePolicy;
   /** The answer that settled it. */
   answer: Answer | null = null;
@@ -71,7 +76,7 @@ export class Write {
   #closed = false;
 
   constructor(options: {
-    record: JournalRecord;
+    record: Decided;
     policy: WritePolicy;
     inSync: readonly string[];
     startedAt: number | null;
@@ -128,12 +133,15 @@ export class Write {
     this.#tellMissed();
   }
 
-  /** The node used up its attempts while it acked other records. Says whether that is true of all awaited. */
-  exhausted(node: string): boolean {
+  /**
+   * The node used up its attempts although it runs. Says whether that is true of all that could ack it: those
+   * awaited, or, where no node is in-sync, `others`.
+   */
+  exhausted(node: string, others: readonly string[]): boolean {
     this.#troubleOf(node).exhausted = true;
-    if (this.#counted.size > 0) return false;
-    const nodes = this.#awaited.size > 0 ? [...this.#awaited] : [node];
-    return nodes.every((name) => this.#trouble.get(name)?.exhausted ?? false);
+    if (this.#answers.size > 0) return false;
+    const nodes = this.#awaited.size > 0 ? this.#awaited : others;
+    return [...nodes].every((name) => this.#trouble.get(name)?.exhausted ?? false);
   }
 
   /** A node left the in-sync set: it is not waited for any more. */
@@ -224,7 +232,7 @@ export class Write {
   #settle(): void {
     const answer = this.#majority();
     this.answer = answer;
-    this.record.outcome = answer.status;
+    this.record.state.outcome = answer.status;
     this.#events.settled(this, answer);
   }
 
@@ -237,7 +245,7 @@ export class Write {
     for (const group of groups.values()) if (group.length > best.length) best = group;
     const status = best[0]?.[1].status;
     const same = inOrder.flatMap(([, answer]) => (answer.status === status ? answer : []));
-    const answer = same.find(({ tooLarge }) => !tooLarge) ?? same[0];
+    const answer = same.find(({ tooLarge, lost }) => !(tooLarge || lost)) ?? same[0];
     if (answer === undefined) throw new Error(`write ${this.seq} settled without an answer`);
     return answer;
   }
@@ -254,7 +262,7 @@ export class Write {
     if (expected === undefined) return;
     // Those, too, that answered while they were out of the in-sync set.
     const certain = [...this.#answers].filter(([, answer]) => !answer.ambiguous);
-    if (expected !== told) this.record.outcome = expected;
+    if (expected !== told) this.record.state.outcome = expected;
     const nodes = certain.filter(([, { status }]) => status !== expected).map(([name]) => name);
     if (nodes.length > 0) this.#events.diverged(this, nodes, expected);
   }

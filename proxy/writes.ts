@@ -3,6 +3,7 @@
  * the nodes agreed on, and the clients that wait what came out.
  */
 
+import { Aside } from "./aside.ts";
 import type { RouteConfig } from "./config/config.ts";
 import { LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -10,22 +11,18 @@ import type { Attempt } from "./leg.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
+import { isAdminState } from "./node-state.ts";
+import { OpenWrites } from "./open-writes.ts";
 import { type JournalRecord, SKIPPED, type StoredAck, type StoredAnswer } from "./record.ts";
 import type { Upstream } from "./upstream.ts";
-import { type Answer, Write, type WriteEvents } from "./write.ts";
-
-/** What a client that waits for a write is told. */
-export interface Outcome {
-  readonly seq: number;
-  readonly answer: Answer;
-  /** `app1=201, app2=201, app3=down` */
-  readonly acks: string;
-}
+import { type Outcome, Waiters } from "./waiters.ts";
+import { type Answer, type Decided, Write, type WriteEvents } from "./write.ts";
 
 /** What the registry asks of the deliveries. */
 export interface DeliveryControl {
   acceptError(node: string, seq: number): void;
   setAside(seq: number): void;
+  putBack(seq: number): void;
 }
 
 /** Settings that a reload may change. */
@@ -36,10 +33,7 @@ export interface WriteSettings {
   readonly routes: readonly RouteConfig[];
 }
 
-interface Waiter {
-  readonly resolve: (outcome: Outcome) => void;
-  readonly timer: NodeJS.Timeout;
-}
+type Answers = ReadonlyMap<string, Answer>;
 
 /** Outcomes that are kept for deliveries that read a record just before it was settled. */
 const OUTCOMES = 4096;
@@ -47,14 +41,13 @@ const OUTCOMES = 4096;
 export class Writes {
   /** Since the start: answers that differed, and answers after an ambiguous attempt. */
   readonly sums = { divergent: 0, ambiguous: 0 };
-  /** Seqs that are set aside (promise 8). */
-  readonly aside = new Set<number>();
+  readonly aside = new Aside();
   /** Settled after a restart by acks whose bodies were not kept: the next answer of that status has one. */
   readonly #bodiless = new Set<number>();
-  readonly #open = new Map<number, Write>();
+  readonly #open = new OpenWrites();
   /** Outcomes of the newest settled writes. */
   readonly #outcomes = new Map<number, number>();
-  readonly #waiters = new Map<number, readonly Waiter[]>();
+  readonly #waiters = new Waiters();
   readonly #sendTimers = new Map<number, NodeJS.Timeout>();
   readonly #upstream: Upstream;
   readonly #journal: Journal;
@@ -87,7 +80,7 @@ export class Writes {
     };
   }
 
-  /** Writes that the in-sync nodes have not all answered. */
+  /** Writes that the in-sync nodes have not all answered; without those that wait for an operator. */
   get size(): number {
     return this.#open.size;
   }
@@ -103,7 +96,7 @@ export class Writes {
 
   /** From now on the nodes have `sendTimeout` for it. */
   startSendTimer(seq: number): void {
-    clearTimeout(this.#sendTimers.get(seq));
+    this.#stopSendTimer(seq);
     this.#sendTimers.set(
       seq,
       setTimeout(() => this.#overdue(seq), this.#settings().sendTimeout),
@@ -115,9 +108,7 @@ export class Writes {
    * the nodes have acked already.
    */
   recover(record: JournalRecord, acks: readonly StoredAck[]): void {
-    this.aside.delete(record.seq);
-    record.setAside = false;
-    const kept = { headers: [], body: new Uint8Array(), tooLarge: true };
+    const kept = { headers: [], body: new Uint8Array(), tooLarge: false, lost: true };
     const answers = acks.map(
       ({ node, status, ambiguous }) => [node, { ...kept, status, ambiguous }] as const,
     );
@@ -125,15 +116,16 @@ export class Writes {
   }
 
   /**
-   * The one copy of a record that all deliveries share, so that each sees its outcome. A delivery may have read
-   * it from the journal a moment before the outcome was stored.
+   * Lets a copy of a record share what is decided of it. A delivery may have read it from the journal a moment
+   * before that was stored.
    */
-  shared(record: JournalRecord): JournalRecord {
+  link(record: JournalRecord): void {
     const write = this.#open.get(record.seq);
-    if (write !== undefined) return write.record;
-    record.outcome ??= this.#outcomes.get(record.seq) ?? null;
-    record.setAside = this.aside.has(record.seq);
-    return record;
+    if (write !== undefined) record.state = write.record.state;
+    else {
+      record.state.outcome ??= this.#outcomes.get(record.seq) ?? null;
+      record.state.setAside = false;
+    }
   }
 
   /** A node may join without having acked it: it is waited for. */
@@ -141,22 +133,11 @@ export class Writes {
     return this.#open.get(seq)?.mayJoin(node) ?? false;
   }
 
-  /** What comes out of write `seq`; rejects with ack_timeout after `timeout` ms. */
+  /** What comes out of write `seq`; rejects with ack_timeout after `timeout` ms, or with write_skipped. */
   outcome(seq: number, timeout: number): Promise<Outcome> {
     const write = this.#open.get(seq);
     if (write?.answer) return Promise.resolve(this.#outcomeOf(write, write.answer));
-    return new Promise((resolve, reject) => {
-      const waiter = { resolve, timer: setTimeout(() => expire(), timeout) };
-      const waiters = this.#waiters.get(seq) ?? [];
-      this.#waiters.set(seq, [...waiters, waiter]);
-      const expire = () => {
-        const others = (this.#waiters.get(seq) ?? []).filter((other) => other !== waiter);
-        if (others.length > 0) this.#waiters.set(seq, others);
-        else this.#waiters.delete(seq);
-        const detail = `write ${seq} is recorded and will be delivered; its ack policy did not hold within ${timeout} ms`;
-        reject(new LbError("ack_timeout", detail, { extra: { seq } }));
-      };
-    });
+    return this.#waiters.wait(seq, timeout);
   }
 
   /** A node's final answer to a record. */
@@ -168,21 +149,28 @@ export class Writes {
       this.#log.ambiguous({ seq: record.seq, node: node.name, status: answer.status });
     }
     this.#keepBody(record, answer);
+    if (this.aside.has(record.seq)) this.#ackedAfterAll(node, record.seq, answer);
     const write = this.#open.get(record.seq);
+    const { outcome } = record.state;
     if (write !== undefined) write.answered(node.name, answer);
-    else if (this.aside.has(record.seq)) {
-      const facts = { seq: record.seq, node: node.name, status: answer.status };
-      this.#log.alarm(
-        "a write that was set aside was acked after all: the others need it, too (retry)",
-        facts,
-      );
-    } else if (record.outcome !== null && record.outcome !== answer.status && !answer.ambiguous) {
-      this.#quarantineDiverged(node.name, record.seq, answer.status, record.outcome);
+    else if (outcome !== null && outcome !== answer.status && !answer.ambiguous) {
+      this.#quarantineDiverged(node.name, record.seq, answer.status, outcome);
     }
   }
 
-  #keepBody({ seq, outcome }: JournalRecord, answer: Answer): void {
-    if (outcome !== answer.status || answer.tooLarge || !this.#bodiless.delete(seq)) return;
+  /** An attempt that was under way when it was set aside: the others have to get it, too. */
+  #ackedAfterAll(node: UpstreamNode, seq: number, { status }: Answer): void {
+    this.#log.alarm("a write that was set aside was acked after all: the others get it again", {
+      seq,
+      node: node.name,
+      status,
+    });
+    this.#journal.setAside(seq, false).catch((error: unknown) => this.#log.bug("put back", error));
+    this.putBack(seq);
+  }
+
+  #keepBody({ seq, state }: JournalRecord, answer: Answer): void {
+    if (state.outcome !== answer.status || !this.#bodiless.delete(seq)) return;
     this.#journal.settle(seq, answer.status, stored(answer));
   }
 
@@ -192,31 +180,69 @@ export class Writes {
     this.#open.get(record.seq)?.failed(node.name, failure);
   }
 
-  /** A node that acks others has used up its attempts at this record (promise 8). */
+  /** A node that runs has used up its attempts at this record (promise 8). */
   exhausted(node: UpstreamNode, record: JournalRecord, attempt: Attempt): void {
     const write = this.#open.get(record.seq);
     const { reason } = failureOf(attempt);
     if (write === undefined || write.answers.size > 0) {
       const why = `keeps failing write ${record.seq}, which others acked: ${reason}`;
       if (this.#mayQuarantine(node, why)) node.apply("quarantine", why);
-    } else if (write.exhausted(node.name)) this.setAside(record, reason);
+      return;
+    }
+    // One that is down counts, too: it may have acked it before a restart.
+    const others = this.#upstream.nodes.filter((other) => other.history && !isAdminState(other.state));
+    if (write.exhausted(node.name, names(others))) this.setAside(record.seq, reason);
   }
 
-  /** Out of the way on all nodes alike, until `lbctl writes retry|skip`. */
-  setAside(record: JournalRecord, reason: string): void {
-    this.aside.add(record.seq);
-    record.setAside = true;
-    this.#forget(record.seq);
-    this.#deliveries.setAside(record.seq);
-    this.#journal.setAside(record.seq, true).catch((error: unknown) => this.#log.bug("set aside", error));
+  /** Out of the way on all nodes alike, until `lbctl writes retry|skip`, or until a node acks it after all. */
+  setAside(seq: number, reason: string): void {
+    const write = this.#open.get(seq);
+    if (write === undefined) return;
+    const { key, state } = write.record;
+    state.setAside = true;
+    this.aside.add(seq, key);
+    this.#open.hold(seq, key);
+    this.#stopSendTimer(seq);
+    this.#deliveries.setAside(seq);
+    this.#journal.setAside(seq, true).catch((error: unknown) => this.#log.bug("set aside", error));
     this.#metrics.setAside();
-    this.#log.setAside({ seq: record.seq, attempts: this.#settings().maxAttempts, reason });
+    this.#log.setAside({ seq, attempts: this.#settings().maxAttempts, reason });
+  }
+
+  /** Its turn comes again on every node; what was answered so far stays. */
+  putBack(seq: number): void {
+    const write = this.#open.get(seq);
+    if (write === undefined) return;
+    this.#decided(write);
+    this.#add(write.record, null, write.answers);
+    this.startSendTimer(seq);
+    this.#deliveries.putBack(seq);
   }
 
   /** No node gets it any more: an operator said so. */
   skipped(seq: number): void {
-    this.aside.delete(seq);
+    const write = this.#open.get(seq);
+    if (write === undefined) return;
+    this.#decided(write);
+    write.record.state.outcome = SKIPPED;
+    this.#forget(seq);
     this.#remember(seq, SKIPPED);
+    this.#journal.settle(seq, SKIPPED, null);
+    this.#waiters.refuse(seq, writeSkipped(seq));
+  }
+
+  /** Recorded, and no node of the upstream has acked it: an operator may decide on it. */
+  isUnanswered(seq: number): boolean {
+    const write = this.#open.get(seq);
+    if (write === undefined || write.answer !== null) return false;
+    return this.#upstream.nodes.every(({ name }) => !write.answers.has(name));
+  }
+
+  /** It is not set aside any more: what it held back goes on. */
+  #decided({ seq, record: { key, state } }: Write): void {
+    state.setAside = false;
+    this.aside.delete(seq);
+    this.#open.release(seq, key);
   }
 
   isOpen(seq: number): boolean {
@@ -224,41 +250,37 @@ export class Writes {
   }
 
   nodeLeft(name: string): void {
-    for (const write of [...this.#open.values()]) write.left(name);
+    for (const write of this.#open.all()) write.left(name);
   }
 
   /** What is behind its cursor came to it inside a snapshot: it will not answer that. */
   nodeJoined({ name, cursor }: UpstreamNode): void {
-    for (const write of [...this.#open.values()]) {
+    for (const write of this.#open.all()) {
       if (write.seq > cursor || write.answers.has(name)) write.joined(name);
     }
   }
 
   stop(): void {
     for (const timer of this.#sendTimers.values()) clearTimeout(timer);
-    for (const waiters of this.#waiters.values()) for (const { timer } of waiters) clearTimeout(timer);
+    this.#waiters.stop();
   }
 
-  /** Age in ms of the oldest write that some in-sync node has not answered. */
-  oldestAge(now: number): number {
-    for (const write of this.#open.values()) if (write.startedAt !== null) return now - write.startedAt;
-    return 0;
-  }
-
-  #add(record: JournalRecord, startedAt: number | null, answers?: ReadonlyMap<string, Answer>): void {
+  #add(record: Decided, startedAt: number | null, answers?: Answers): void {
     const { minInSync, routes } = this.#settings();
-    const route = routes.find(({ name }) => name === record.route);
+    const { seq, key, clientKey, route: name, state } = record;
+    const route = routes.find((one) => one.name === name);
     const ack = route?.to === "all" ? route.ack : "all";
     const write = new Write({
-      record,
+      record: { seq, key, clientKey, route: name, state },
       policy: { ack, minInSync, members: this.#upstream.members.length },
-      inSync: this.#upstream.inSync.map((node) => node.name),
+      inSync: names(this.#upstream.inSync),
       startedAt,
       ...(answers === undefined ? {} : { answers }),
       order: (name) => this.#upstream.nodes.findIndex((node) => node.name === name),
       events: this.#events,
     });
-    this.#open.set(record.seq, write);
+    this.#open.set(write);
+    if (this.aside.has(seq) || this.aside.holding(key) !== null) this.#open.hold(seq, null);
   }
 
   #overdue(seq: number): void {
@@ -272,21 +294,13 @@ export class Writes {
 
   #settled(write: Write, answer: Answer): void {
     this.#remember(write.seq, answer.status);
-    if (answer.tooLarge && write.startedAt === null && write.record.clientKey !== null)
-      this.#bodiless.add(write.seq);
+    if (answer.lost && write.record.clientKey !== null) this.#bodiless.add(write.seq);
     this.#journal.settle(
       write.seq,
       answer.status,
-      write.record.clientKey === null || answer.tooLarge ? null : stored(answer),
+      write.record.clientKey === null || answer.lost ? null : stored(answer),
     );
-    const waiters = this.#waiters.get(write.seq);
-    if (waiters === undefined) return;
-    this.#waiters.delete(write.seq);
-    const outcome = this.#outcomeOf(write, answer);
-    for (const { resolve, timer } of waiters) {
-      clearTimeout(timer);
-      resolve(outcome);
-    }
+    if (this.#waiters.has(write.seq)) this.#waiters.tell(this.#outcomeOf(write, answer));
   }
 
   #remember(seq: number, status: number): void {
@@ -338,6 +352,10 @@ export class Writes {
 
   #forget(seq: number): void {
     this.#open.delete(seq);
+    this.#stopSendTimer(seq);
+  }
+
+  #stopSendTimer(seq: number): void {
     clearTimeout(this.#sendTimers.get(seq));
     this.#sendTimers.delete(seq);
   }
@@ -351,6 +369,10 @@ export class Writes {
   }
 }
 
+function names(nodes: readonly UpstreamNode[]): string[] {
+  return nodes.map(({ name }) => name);
+}
+
 function failureOf(attempt: Attempt): { status: number | null; reason: string } {
   if (attempt.kind === "answer") return { status: attempt.status, reason: `answered ${attempt.status}` };
   return { status: null, reason: attempt.reason };
@@ -358,5 +380,12 @@ function failureOf(attempt: Attempt): { status: number | null; reason: string } 
 
 /** What is kept for a repeat by the client. */
 function stored(answer: Answer): StoredAnswer {
-  return { status: answer.status, headers: answer.headers, body: answer.body };
+  const { status, headers, body, tooLarge } = answer;
+  return { status, headers, body, tooLarge };
+}
+
+/** What the client of a write is told that an operator gave up on. */
+export function writeSkipped(seq: number): LbError {
+  const detail = `write ${seq} was not carried out by any node, and an operator skipped it`;
+  return new LbError("write_skipped", detail, { extra: { seq } });
 }

@@ -25,6 +25,9 @@ export type Op =
   | { readonly op: "removeNode"; readonly name: string }
   | { readonly op: "setAside"; readonly seq: number; readonly aside: boolean };
 
+/** Which records: those set aside; those whose outcome is not known, whoever acked them. */
+export type Only = "set-aside" | "unsettled";
+
 export const ACK_FIELDS = 6;
 
 /** Questions; answered after the commit of the batch they are in, so they see every call made before them. */
@@ -34,7 +37,8 @@ export type Question =
   | { readonly ask: "answer"; readonly seq: number }
   | { readonly ask: "nodes" }
   | { readonly ask: "story"; readonly seq: number }
-  | { readonly ask: "pending"; readonly after: number; readonly limit: number; readonly setAside: boolean }
+  | { readonly ask: "seen"; readonly key: string; readonly fingerprint: string }
+  | { readonly ask: "pending"; readonly after: number; readonly limit: number; readonly only: Only | null }
   | { readonly ask: "purge"; readonly early: boolean }
   /** Nothing but the news that all before it is on disk. */
   | { readonly ask: "flush" };
@@ -185,8 +189,12 @@ export class Batch {
   }
 
   settle(seq: number, status: number, answer: StoredAnswer | null): void {
-    const length = answer ? this.#pack(JSON.stringify([answer.status, answer.headers]), answer.body) : null;
+    const length = answer ? this.#packAnswer(answer) : null;
     this.ops.push({ op: "settle", seq, status, length });
+  }
+
+  #packAnswer({ status, headers, body, tooLarge }: StoredAnswer): number {
+    return this.#pack(JSON.stringify(tooLarge ? [status, headers, true] : [status, headers]), body);
   }
 
   change(op: Op, waiting: Waiting): void {

@@ -12,6 +12,7 @@ import {
   type FromWorker,
   FULL,
   MISMATCH,
+  type Only,
   type Op,
   type Question,
   RECORDED,
@@ -19,6 +20,7 @@ import {
   unpack,
 } from "./journal-batch.ts";
 import type { Page } from "./journal-query.ts";
+import type { Seen } from "./journal-seen.ts";
 import { closedError, crashed, fromWire, recordOf, recordsOf } from "./journal-wire.ts";
 import { type MacKeys, type MacPurpose, macOf } from "./seal.ts";
 
@@ -82,6 +84,10 @@ export class WorkerJournal implements Journal {
     });
   }
 
+  seen({ key, fingerprint }: NonNullable<NewRecord["idempotency"]>): Promise<Seen | null> {
+    return this.#ask({ ask: "seen", key, fingerprint });
+  }
+
   ack(ack: StoredAck): void {
     this.#add((batch) => void batch.ack(ack));
   }
@@ -110,8 +116,8 @@ export class WorkerJournal implements Journal {
     const bytes = await this.#ask<Uint8Array | null>({ ask: "answer", seq });
     if (bytes === null) return null;
     const { head, body } = unpack(bytes);
-    const [status, headers] = head as [number, string[]];
-    return { status, headers, body };
+    const [status, headers, tooLarge = false] = head as [number, string[], boolean?];
+    return tooLarge ? { status, headers, body, tooLarge } : { status, headers, body };
   }
 
   nodes(): Promise<NodeRow[]> {
@@ -138,9 +144,8 @@ export class WorkerJournal implements Journal {
     return this.#ask({ ask: "story", seq });
   }
 
-  pending(limit: number, only?: "set-aside"): Promise<WriteStory[]> {
-    const setAside = only === "set-aside";
-    return this.#pages((after, found) => ({ ask: "pending", after, limit: limit - found, setAside }), 0);
+  pending(limit: number, only: Only | null = null): Promise<WriteStory[]> {
+    return this.#pages((after, found) => ({ ask: "pending", after, limit: limit - found, only }), 0);
   }
 
   purge(early = false): Promise<number> {

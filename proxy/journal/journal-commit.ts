@@ -14,6 +14,7 @@ import {
   REPEAT,
 } from "./journal-batch.ts";
 import { answerContext, recordContext } from "./journal-schema.ts";
+import { seenBefore } from "./journal-seen.ts";
 import type { JournalStore } from "./journal-store.ts";
 import type { Sealer } from "./seal.ts";
 
@@ -163,8 +164,10 @@ class Transaction {
 
   #append(op: Op & { op: "append" }): void {
     const body = this.#take(op.length);
-    const known = op.idempotencyKey === null ? null : this.#known(op.idempotencyKey, op.fingerprint);
-    if (known) this.appended.push(known.kind, known.seq, 0);
+    const { store, idempotencyWindow } = this.#parts;
+    const { idempotencyKey: key, fingerprint } = op;
+    const seen = key === null ? null : seenBefore(store, { key, fingerprint }, this.#at - idempotencyWindow);
+    if (seen) this.appended.push(seen.kind === "repeat" ? REPEAT : MISMATCH, seen.seq, 0);
     else if (this.#step !== "all" || this.#room < op.length + ROW_BYTES) this.appended.push(FULL, 0, 0);
     else this.appended.push(RECORDED, this.#record(op, body), this.#at);
   }
@@ -176,14 +179,6 @@ class Transaction {
     return store.append({ at: this.#at, route, method, path, key, idem_key, idem_print }, (fields) =>
       sealer.seal(recordContext(id, fields), body),
     );
-  }
-
-  #known(idempotencyKey: string, fingerprint: string | null): { kind: number; seq: number } | null {
-    const last = this.#parts.store.latest(idempotencyKey);
-    if (!last || last.at <= this.#at - this.#parts.idempotencyWindow) return null;
-    if (last.idem_print !== fingerprint) return { kind: MISMATCH, seq: last.seq };
-    // A 5xx is worth another try: it becomes a record of its own.
-    return last.status !== null && last.status >= 500 ? null : { kind: REPEAT, seq: last.seq };
   }
 
   #collectAcks(nodes: readonly string[], numbers: readonly number[]): void {

@@ -4,6 +4,7 @@ import { LbError } from "../errors.ts";
 import type { NodeRow, StoredAck, WriteStory } from "../record.ts";
 import type { Question, ReadReply } from "./journal-batch.ts";
 import { answerContext, recordContext } from "./journal-schema.ts";
+import { seenBefore } from "./journal-seen.ts";
 import type { FullRow, JournalStore } from "./journal-store.ts";
 import type { Sealer } from "./seal.ts";
 
@@ -11,6 +12,7 @@ export interface QueryParts {
   readonly id: string;
   readonly store: JournalStore;
   readonly sealer: Sealer;
+  readonly idempotencyWindow: number;
 }
 
 /** One page of a longer answer; `next` is where to go on, null at the end. */
@@ -42,8 +44,10 @@ export function answerQuestion(
       const row = store.row(question.seq);
       return row ? storyOf(store, row, ackList(store, row.seq)) : null;
     }
+    case "seen":
+      return seenBefore(store, question, Date.now() - parts.idempotencyWindow);
     case "pending":
-      return pending(store, question.after, question.limit, question.setAside);
+      return pending(store, question);
   }
 }
 
@@ -101,17 +105,20 @@ function answer({ id, store, sealer }: QueryParts, seq: number): Uint8Array | nu
   return sealed ? join([sealer.open(answerContext(id, seq), sealed)]) : null;
 }
 
-function pending(store: JournalStore, after: number, limit: number, setAside: boolean): Page<WriteStory> {
+function pending(
+  store: JournalStore,
+  { after, limit, only }: Extract<Question, { ask: "pending" }>,
+): Page<WriteStory> {
   const members = store.nodes().filter((node) => node.member);
   const acked = members.length === 0 ? 0 : Math.min(...members.map((node) => node.cursor));
-  const rows = store.rows(setAside ? after : Math.max(after, acked), PAGE_ROWS, setAside);
+  const rows = store.rows(only === null ? Math.max(after, acked) : after, PAGE_ROWS, only);
   const stories: WriteStory[] = [];
   for (const row of rows) {
     if (stories.length === limit) return { items: stories, next: null };
     const acks = ackList(store, row.seq);
     const everywhere =
       members.length > 0 && members.every((node) => node.cursor >= row.seq || acks.has(node.name));
-    if (setAside || !everywhere) stories.push(storyOf(store, row, acks));
+    if (only !== null || !everywhere) stories.push(storyOf(store, row, acks));
   }
   return { items: stories, next: rows.length === PAGE_ROWS ? (rows.at(-1)?.seq ?? null) : null };
 }

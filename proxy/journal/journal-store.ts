@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { AdminState, NodeRow } from "../record.ts";
 import { type PackedAck, packAcks, unpackAcks } from "./journal-acks.ts";
+import type { Only } from "./journal-batch.ts";
 import { blobCheck, PAGE, rowCheck } from "./journal-schema.ts";
 
 /** One row of `state`. */
@@ -66,6 +67,7 @@ const SQL = {
   row: `SELECT ${FULL_ROW} WHERE seq = ?`,
   rows: `SELECT ${FULL_ROW} WHERE seq > ? ORDER BY seq LIMIT ?`,
   asides: `SELECT ${FULL_ROW} WHERE seq > ? AND s.seq IS NOT NULL ORDER BY seq LIMIT ?`,
+  unsettled: `SELECT ${FULL_ROW} WHERE seq > ? AND o.seq IS NULL ORDER BY seq LIMIT ?`,
   kept: "SELECT sealed FROM answers WHERE seq = ?",
   acksOf: "SELECT packed FROM acks WHERE seq = ?",
   acksAfter: "SELECT seq, packed FROM acks WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -218,8 +220,10 @@ export class JournalStore {
     return this.#sql.row.get(seq) as FullRow | undefined;
   }
 
-  rows(after: number, limit: number, onlyAside: boolean): FullRow[] {
-    return (onlyAside ? this.#sql.asides : this.#sql.rows).all(after, limit) as unknown as FullRow[];
+  rows(after: number, limit: number, only: Only | null): FullRow[] {
+    const { asides, unsettled, rows } = this.#sql;
+    const statement = only === null ? rows : only === "set-aside" ? asides : unsettled;
+    return statement.all(after, limit) as unknown as FullRow[];
   }
 
   answer(seq: number): Uint8Array | null {

@@ -13,8 +13,7 @@ export function recordOf(seq: number, at: number, { route, key, request }: NewRe
     key,
     clientKey: clientKeyOf(request.headers),
     request,
-    outcome: null,
-    setAside: false,
+    state: { outcome: null, setAside: false },
   };
 }
 
@@ -26,7 +25,8 @@ export function recordsOf({ records, bodies }: ReadReply): JournalRecord[] {
     at += length;
     const [target, headers] = head as [string, string[]];
     const request = { method, target, headers, body };
-    return { seq, at: recordedAt, route, key, clientKey: clientKeyOf(headers), request, outcome, setAside };
+    const clientKey = clientKeyOf(headers);
+    return { seq, at: recordedAt, route, key, clientKey, request, state: { outcome, setAside } };
   });
 }
 

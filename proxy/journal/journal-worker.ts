@@ -105,7 +105,10 @@ class JournalServer {
     try {
       if (question.ask === "flush") return { value: null };
       if (question.ask === "purge") return { value: this.#purgeAll(question.early) };
-      return { value: answerQuestion({ ...this.#opened, sealer: this.#sealer }, question) };
+      const { idempotencyWindow } = this.#options;
+      return {
+        value: answerQuestion({ ...this.#opened, sealer: this.#sealer, idempotencyWindow }, question),
+      };
     } catch (error) {
       if (error instanceof LbError) return { error: wireError(error) };
       throw error;

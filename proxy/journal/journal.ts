@@ -7,9 +7,10 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { LbError } from "../errors.ts";
 import type { JournalRecord, NewRecord, NodeRow, StoredAck, StoredAnswer, WriteStory } from "../record.ts";
-import type { FromWorker } from "./journal-batch.ts";
+import type { FromWorker, Only } from "./journal-batch.ts";
 import { type Opened, WorkerJournal } from "./journal-client.ts";
 import { type Accepted, acceptStore, type JournalPlace } from "./journal-open.ts";
+import type { Seen } from "./journal-seen.ts";
 import { crashed, fromWire } from "./journal-wire.ts";
 import { ROLE, type WorkerStart } from "./journal-worker.ts";
 import type { MacPurpose } from "./seal.ts";
@@ -64,6 +65,8 @@ export interface Journal {
   mac(purpose: MacPurpose, ...parts: (string | Uint8Array)[]): string;
   /** Resolves when the record is fsynced; rejects LbError journal_full / journal_failed. */
   append(record: NewRecord): Promise<Appended>;
+  /** What `append` would find for this Idempotency-Key; records nothing. */
+  seen(idempotency: NonNullable<NewRecord["idempotency"]>): Promise<Seen | null>;
   /**
    * Records from seq `from`, ascending: at most `limit`, 256, or 1 MiB of bodies (but at least one). Seqs that
    * were lost (see acceptJournal) are left out. Rejects journal_purged if `from` is below `first`.
@@ -88,8 +91,11 @@ export interface Journal {
   removeNode(name: string): Promise<void>;
   setAside(seq: number, aside: boolean): Promise<void>;
   story(seq: number): Promise<WriteStory | null>;
-  /** Stories of records that not every member has acked (or only those set aside), ascending. */
-  pending(limit: number, only?: "set-aside"): Promise<WriteStory[]>;
+  /**
+   * Stories of records that not every member has acked, ascending; or of those that are set aside, or whose outcome
+   * is not known, whoever acked them.
+   */
+  pending(limit: number, only?: Only): Promise<WriteStory[]>;
   /**
    * Purges now what the timer would purge; gives the new `first`. `early`: bodies that every member acked go
    * before their time, too, oldest first, until a tenth of the room is free.

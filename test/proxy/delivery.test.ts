@@ -62,7 +62,7 @@ class Stage {
         purged: () => {},
         unproven: () => {},
         progressed: () => {},
-        shared: (record) => record,
+        link: () => {},
       },
     });
   }
@@ -79,8 +79,7 @@ class Stage {
         key,
         clientKey: null,
         request,
-        outcome: null,
-        setAside: false,
+        state: { outcome: null, setAside: false },
       });
     }
     this.delivery.wake();

@@ -11,8 +11,7 @@ function records(first: number, count: number, bytes = 0): JournalRecord[] {
     key: null,
     clientKey: null,
     request: { method: "POST", target: "/", headers: [], body: new Uint8Array(bytes) },
-    outcome: null,
-    setAside: false,
+    state: { outcome: null, setAside: false },
   }));
 }
 
@@ -56,6 +55,6 @@ test("the same record is given each time: what is noted in it is seen by all", (
   recent.push(records(1, 1));
   const record = recent.get(1);
   assert.ok(record);
-  record.outcome = 201;
-  assert.equal(recent.get(1)?.outcome, 201);
+  record.state.outcome = 201;
+  assert.equal(recent.get(1)?.state.outcome, 201);
 });

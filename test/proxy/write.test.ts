@@ -32,8 +32,7 @@ function makeWrite(
     key: null,
     clientKey: null,
     request: { method: "POST", target: "/", headers: [], body: new Uint8Array() },
-    outcome: null,
-    setAside: false,
+    state: { outcome: null, setAside: false },
   };
   const write: Write = new Write({
     record,
@@ -330,13 +329,13 @@ test("write: the answer sent is that of the majority's first node in config orde
 test("write: set aside is for when every awaited node has used up its attempts and none acked", () => {
   const { write } = makeWrite();
   assert.deepEqual(
-    ["a", "b", "c"].map((node) => write.exhausted(node)),
+    ["a", "b", "c"].map((node) => write.exhausted(node, [])),
     [false, false, true],
   );
   const acked = makeWrite().write;
   acked.answered("a", answerOf(200));
   assert.deepEqual(
-    ["b", "c"].map((node) => acked.exhausted(node)),
+    ["b", "c"].map((node) => acked.exhausted(node, [])),
     [false, false],
   );
 });
@@ -376,7 +375,7 @@ test("write: what was answered before a restart counts when its node joins", () 
   });
   assert.deepEqual(told, []);
   write.joined("a");
-  assert.deepEqual([told, record.outcome], [[201], 201]);
+  assert.deepEqual([told, record.state.outcome], [[201], 201]);
 });
 
 // Property: against a naive model that looks at the whole story each time.
@@ -474,7 +473,7 @@ test("write: policy, missed nodes and the majority hold in any story (property)"
           assert.ok(given.some(({ status }) => status === told.settled));
         }
         if (told.diverged !== null) {
-          assert.equal(record.outcome, told.diverged.expected);
+          assert.equal(record.state.outcome, told.diverged.expected);
           for (const name of told.diverged.nodes) {
             const { status, ambiguous } = model.answers.get(name) ?? { status: 0, ambiguous: true };
             assert.ok(!ambiguous && status !== told.diverged.expected);

@@ -44,6 +44,8 @@ export interface TestBalancer {
   kill9(): Promise<void>;
   /** Starts it again on the same ports and folder. */
   start(wait?: "in-sync" | "listening"): Promise<void>;
+  /** As start, with other nodes. */
+  startWith(nodes: BalancerSetup["nodes"]): Promise<void>;
 }
 
 const MAIN = fileURLToPath(new URL("../../proxy/main.ts", import.meta.url));
@@ -115,6 +117,11 @@ class ProcessBalancer implements TestBalancer {
     this.#listen = facts?.[1] ?? this.#listen;
     this.#adminListen = facts?.[2] ?? this.#adminListen;
     if (wait === "in-sync") await this.settled();
+  }
+
+  async startWith(nodes: BalancerSetup["nodes"]): Promise<void> {
+    this.#setup = { ...this.#setup, nodes };
+    await this.start();
   }
 
   async admin<T>(path: string, method: "GET" | "POST" = "GET", body?: unknown): Promise<T> {

@@ -122,7 +122,12 @@ async function viewOf(journal: Journal): Promise<unknown> {
   const rows = (await journal.nodes()).sort((a, b) => (a.name < b.name ? -1 : 1));
   const acks = await Promise.all(rows.map(({ name }) => journal.ackedBeyond(name, 0)));
   return {
-    records: records.map(({ seq, key, outcome, setAside: aside }) => ({ seq, id: key, outcome, aside })),
+    records: records.map(({ seq, key, state: { outcome, setAside: aside } }) => ({
+      seq,
+      id: key,
+      outcome,
+      aside,
+    })),
     aside: (await journal.pending(1000, "set-aside")).map(({ seq }) => seq),
     nodes: rows.map(({ name, cursor, member }, i) => ({ name, cursor, member, acks: acks[i] })),
   };

@@ -264,8 +264,8 @@ test("kill -9 at any time: every append that resolved is there, as it was, and n
   }
   const acked = new Set(await journal.ackedBeyond("app1", 0));
   assert.ok(acked.size > 0);
-  for (const { seq, outcome } of records.values()) {
-    assert.equal(acked.has(seq), outcome === 201, `seq ${seq}: its ack and its outcome came apart`);
+  for (const { seq, state } of records.values()) {
+    assert.equal(acked.has(seq), state.outcome === 201, `seq ${seq}: its ack and its outcome came apart`);
   }
 });
 

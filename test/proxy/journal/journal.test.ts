@@ -36,7 +36,15 @@ test("a record comes back as it was given", async (t) => {
   assert.ok(record.at >= before && record.at <= Date.now());
   assert.deepEqual(
     { ...record, at: 0, request: { ...record.request, body: Buffer.from(record.request.body) } },
-    { seq: 1, at: 0, route: "all-1", key: null, clientKey: "abc", request, outcome: null, setAside: false },
+    {
+      seq: 1,
+      at: 0,
+      route: "all-1",
+      key: null,
+      clientKey: "abc",
+      request,
+      state: { outcome: null, setAside: false },
+    },
   );
 });
 
@@ -257,7 +265,7 @@ test("a record set aside is marked in reads and listed, until it is taken back",
   await journal.close();
   const again = await openTestJournal(t, options);
   assert.deepEqual(
-    (await again.read(1, 9)).map((record) => record.setAside),
+    (await again.read(1, 9)).map(({ state }) => state.setAside),
     [false, true],
   );
   assert.deepEqual(

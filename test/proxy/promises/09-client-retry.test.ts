@@ -218,6 +218,28 @@ test("promise 9, a retry is safe: an answer that was too large to keep is said t
   assert.equal(writesAt(nodes[0] as TestNode).length, 1);
 });
 
+test("promise 9, a retry is safe: an answer whose body a crash has lost comes back as its status, and says so", async (t) => {
+  const { balancer, nodes, listed } = await startCluster(
+    t,
+    2,
+    { writes: PATIENT },
+    { status: 201, body: "made" },
+  );
+  nodes[1]?.behave({ fault: "hang" });
+  const first = register(balancer, "ada", key("k1")).catch(() => null);
+  await until(async () => (await balancer.write(1).catch(() => null))?.acks.length === 1, {
+    what: "app1's ack on disk",
+  });
+  await balancer.kill9();
+  await first;
+  // What app1 answered is known by its status alone, and app2, which could still answer, is gone.
+  await balancer.startWith(listed.slice(0, 1));
+  const repeat = await register(balancer, "ada", key("k1"));
+  assert.deepEqual(facts(repeat), { status: 201, body: "", seq: 1, repeat: "1" });
+  assert.equal(repeat.headers["lb-body"], "lost");
+  assert.equal(writesAt(nodes[0] as TestNode).length, 1, "it is not carried out again");
+});
+
 test("promise 9, a retry is safe: a key that cannot be used is refused, and nothing is recorded", async (t) => {
   const { balancer } = await startCluster(t, 1);
   for (const bad of ["", "x".repeat(256), "with space", "caf\u00e9"]) {
