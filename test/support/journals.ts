@@ -4,7 +4,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type Journal, type JournalOptions, openJournal } from "../../proxy/journal/journal.ts";
+import type { Journal, JournalOptions } from "../../proxy/journal/journal.ts";
+import { openJournal } from "../../proxy/journal/journal-start.ts";
 import type { JournalRecord, NewRecord, NodeRow, StoredAck } from "../../proxy/record.ts";
 
 /** A temporary folder, removed when the test ends. */

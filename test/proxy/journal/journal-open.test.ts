@@ -7,8 +7,10 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { ERROR_ROWS, type ErrorCode, LbError } from "../../../proxy/errors.ts";
-import { acceptJournal, type JournalOptions, openJournal } from "../../../proxy/journal/journal.ts";
+import type { JournalOptions } from "../../../proxy/journal/journal.ts";
+import { acceptJournal } from "../../../proxy/journal/journal-open.ts";
 import { rowCheck } from "../../../proxy/journal/journal-schema.ts";
+import { openJournal } from "../../../proxy/journal/journal-start.ts";
 import {
   copyFolder,
   filesBelow,
