@@ -7,7 +7,7 @@ import { AdminClient } from "../admin-client.ts";
 import { type Cluster, loadClusterOf } from "../cluster.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { makeStateDir, nodeDir, type StatePaths, writeJson } from "../state.ts";
-import type { Change } from "../targets.ts";
+import type { Change } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { ProxyConfigFile, ProxyNode } from "../tools/proxy-config.ts";
 import type { Step } from "../ui.ts";

@@ -1,7 +1,8 @@
 import type { NodeStatus, ResyncStarted } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { type Cluster, loadClusterOf } from "../cluster.ts";
-import { type ClusterConfig, loadClusterConfig } from "../cluster-config.ts";
+import type { ClusterConfig } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
 import { onRecord } from "./change.ts";
 

@@ -2,8 +2,7 @@
 import { styleText } from "node:util";
 import type { NodeState, NodeStatus, Status, VerifyReport, WriteStory } from "../../proxy/api.ts";
 import type { Cluster } from "../cluster.ts";
-import type { Finding } from "../operations/doctor.ts";
-import type { Change, ProcessReport } from "../targets.ts";
+import type { Change, Finding, ProcessReport } from "../target.ts";
 import { bytes, count, duration, plural, shellWord } from "./format.ts";
 import { table } from "./table.ts";
 

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { portState } from "../../cli/ports.ts";
 import { clusterProcesses, signal } from "../../cli/proc.ts";
-import type { Change } from "../../cli/targets.ts";
+import type { Change } from "../../cli/target.ts";
 import type { ClusterStatus } from "../../cli/tools/render.ts";
 import type { NodeStatus, VerifyReport } from "../../proxy/api.ts";
 import { until } from "../support/wait.ts";

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { chmod, lstat, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { loadClusterConfig, withNodeCount, writeNodeCount } from "../../cli/cluster-config.ts";
+import { loadClusterConfig } from "../../cli/config-file.ts";
 import { UserError } from "../../cli/errors.ts";
+import { withNodeCount, writeNodeCount } from "../../cli/node-count.ts";
 import { CONFIG_TEMPLATE } from "../../cli/tools/config-template.ts";
 import { testDir } from "./support.ts";
 
