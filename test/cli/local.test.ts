@@ -259,7 +259,8 @@ test("a balancer that cannot start: its own words, and the next step", async (t)
 test("the directory of the cluster is removed: its processes end by themselves", async (t) => {
   const cluster = await testCluster(t, 1);
   await cluster.ok("deploy");
-  await rm(cluster.state.dir, { recursive: true });
+  // Its processes may be writing into it meanwhile.
+  await rm(cluster.state.dir, { recursive: true, maxRetries: 5 });
   await until(() => clusterProcesses(cluster.state.dir).length === 0, { timeout: 20_000 });
 });
 
