@@ -1,7 +1,6 @@
 /** `lbctl bench` as a process: what it prints and how it exits. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -9,23 +8,12 @@ import type { BenchReport } from "../../cli/bench/report.ts";
 import { UserError } from "../../cli/errors.ts";
 import { type BenchRequest, bench } from "../../cli/operations/bench.ts";
 import { type FakeTarget, type Misbehaviour, startFakeTarget } from "./bench-target.ts";
+import { markDeployed, type Ran, runLbctl } from "./lbctl.ts";
 
-const LBCTL = join(import.meta.dirname, "../../cli/bin.ts");
 const QUICK = ["--reads", "100", "--writes", "40", "--duration", "1s"];
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function lbctl(cwd: string, ...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const options = { cwd, timeout: 60_000, env: { ...process.env, CI: "1" } };
-    execFile(process.execPath, [LBCTL, "bench", ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
+function lbctl(dir: string, ...args: string[]): Promise<Ran> {
+  return runLbctl(dir, ["bench", ...args], { timeout: 60_000, env: { CI: "1" } });
 }
 
 function emptyDir(t: TestContext): string {
@@ -38,15 +26,15 @@ function emptyDir(t: TestContext): string {
 async function cluster(t: TestContext, how: Misbehaviour = {}): Promise<{ dir: string; target: FakeTarget }> {
   const target = await startFakeTarget(t, how);
   const dir = emptyDir(t);
-  const state = join(dir, ".lbctl/default");
-  mkdirSync(state, { recursive: true });
-  const passwordFile = join(state, "admin.password");
-  writeFileSync(passwordFile, `${target.admin.password}\n`);
-  const admin = { listen: new URL(target.adminUrl).host, user: target.admin.user, passwordFile };
-  writeFileSync(
-    join(state, "proxy.json"),
-    JSON.stringify({ listen: new URL(target.url).host, admin, nodes: [] }),
-  );
+  const adminPasswordFile = join(dir, "admin.password");
+  writeFileSync(adminPasswordFile, `${target.admin.password}\n`);
+  await markDeployed(dir, {
+    balancerUrl: target.url,
+    adminUrl: target.adminUrl,
+    adminUser: target.admin.user,
+    adminPasswordFile,
+    nodes: [],
+  });
   return { dir, target };
 }
 

@@ -6,7 +6,8 @@ import { before, type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { clusterProcesses, signal } from "../../cli/proc.ts";
 import { statePaths } from "../../cli/state.ts";
-import { freePorts, type Ran, run, testDir } from "./support.ts";
+import { type Ran, run } from "./lbctl.ts";
+import { freePorts, testDir } from "./support.ts";
 import { startTraffic } from "./traffic.ts";
 
 const exec = promisify(execFile);

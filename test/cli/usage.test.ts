@@ -3,9 +3,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { COMMANDS } from "../../cli/commands/index.ts";
-import { type Ran, run, testDir } from "./support.ts";
-
-const LBCTL = join(import.meta.dirname, "../../cli/bin.ts");
+import { type Ran, runLbctl } from "./lbctl.ts";
+import { testDir } from "./support.ts";
 
 /** Arguments, exit code, and what must be said. */
 const WRONG: readonly (readonly [readonly string[], number, RegExp])[] = [
@@ -135,5 +134,5 @@ test("plan before the first deploy shows what will be made, and makes nothing", 
 });
 
 function lbctl(dir: string, ...args: string[]): Promise<Ran> {
-  return run(process.execPath, [LBCTL, ...args], { cwd: dir, timeout: 20_000 });
+  return runLbctl(dir, args, { timeout: 20_000 });
 }
