@@ -117,11 +117,9 @@ export class AdminClient {
       );
     }
     const problem = parseProblem(text);
-    return new UserError(
-      problem
-        ? `the balancer refused: ${problem.detail || problem.title} (${problem.code})`
-        : `the balancer answered ${response.status}`,
-    );
+    if (!problem) return new UserError(`the balancer answered ${response.status}`);
+    const { detail, title, code, next } = problem;
+    return new UserError(`the balancer refused: ${detail || title} (${code})`, { next: [next] });
   }
 }
 

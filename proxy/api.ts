@@ -1,7 +1,5 @@
-/** The JSON bodies of the admin API. Shapes only; the cli uses them, too. Times are ms since the epoch. */
-import type { StoredAck, WriteStory } from "./record.ts";
-
-export type { StoredAck, WriteStory };
+/** The JSON bodies of the admin API; the cli uses them, too. Times are ms since the epoch. */
+export { SKIPPED, type StoredAck, type WriteStory } from "./record.ts";
 
 export type NodeState = "joining" | "catching-up" | "in-sync" | "down" | "draining" | "maint" | "quarantined";
 
@@ -160,5 +158,7 @@ export interface Problem {
   readonly detail: string;
   /** Stable; see docs/errors.md. */
   readonly code: string;
+  /** What the client or the operator can do. */
+  readonly next: string;
   readonly [extra: string]: string | number;
 }
