@@ -54,8 +54,8 @@ export class AdminClient {
     return this.#call("POST", `/api/nodes/${node}/drain${force ? "?force=1" : ""}`);
   }
 
-  ready(node: string): Promise<NodeStatus> {
-    return this.#call("POST", `/api/nodes/${node}/ready`);
+  ready(node: string, force: boolean): Promise<NodeStatus> {
+    return this.#call("POST", `/api/nodes/${node}/ready${force ? "?force=1" : ""}`);
   }
 
   resync(node: string, request: ResyncRequest): Promise<ResyncStarted> {

@@ -21,9 +21,11 @@ export async function drain(request: NodeRequest, force: boolean): Promise<NodeS
 }
 
 /** Back into the reads, through catching-up. */
-export async function ready(request: NodeRequest): Promise<NodeStatus> {
+export async function ready(request: NodeRequest, force: boolean): Promise<NodeStatus> {
   const { config, admin } = await find(request);
-  return onRecord(config, `nodes ready ${request.node}`, () => admin.ready(request.node));
+  return onRecord(config, `nodes ready ${request.node}${force ? " --force" : ""}`, () =>
+    admin.ready(request.node, force),
+  );
 }
 
 export interface ResyncOptions {
