@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { tempFolder } from "./support/temp-folder.ts";
 
 const ROOT = dirname(import.meta.dirname);
 
@@ -56,8 +56,7 @@ function rings(folder: string): { readonly status: number | null; readonly outpu
 
 /** A folder with these files and the repo's biome.json; removed when the test ends. */
 function project(t: TestContext, files: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), "lb-structure-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = tempFolder(t);
   copyFileSync(join(ROOT, "biome.json"), join(folder, "biome.json"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;

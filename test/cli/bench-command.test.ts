@@ -1,12 +1,12 @@
 /** `lbctl bench` as a process: what it prints and how it exits. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { BenchReport } from "../../cli/bench/report.ts";
 import { UserError } from "../../cli/errors.ts";
 import { type BenchRequest, bench } from "../../cli/operations/bench.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { type FakeTarget, type Misbehaviour, startFakeTarget } from "./bench-target.ts";
 import { markDeployed, type Ran, runLbctl } from "./lbctl.ts";
 
@@ -16,16 +16,10 @@ function lbctl(dir: string, ...args: string[]): Promise<Ran> {
   return runLbctl(dir, ["bench", ...args], { timeout: 60_000, env: { CI: "1" } });
 }
 
-function emptyDir(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), "lbctl bench "));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
 /** A folder in which the fake target is the deployed cluster. */
 async function cluster(t: TestContext, how: Misbehaviour = {}): Promise<{ dir: string; target: FakeTarget }> {
   const target = await startFakeTarget(t, how);
-  const dir = emptyDir(t);
+  const dir = tempFolder(t);
   const adminPasswordFile = join(dir, "admin.password");
   writeFileSync(adminPasswordFile, `${target.admin.password}\n`);
   await markDeployed(dir, {
@@ -103,15 +97,15 @@ test("another target than the cluster's balancer is refused, unless told so", as
 
 test("another target can be loaded where no cluster is deployed", async (t) => {
   const other = await startFakeTarget(t);
-  const { code } = await lbctl(emptyDir(t), ...QUICK, "--url", other.url, "--allow-other-target");
+  const { code } = await lbctl(tempFolder(t), ...QUICK, "--url", other.url, "--allow-other-target");
   assert.equal(code, 0);
 });
 
 test("where nothing is deployed or nothing answers it says so, and exits 1", async (t) => {
-  const undeployed = await lbctl(emptyDir(t), ...QUICK);
+  const undeployed = await lbctl(tempFolder(t), ...QUICK);
   assert.equal(undeployed.code, 1);
   assert.match(undeployed.stderr, /expected a deployed cluster/);
-  const nobody = await lbctl(emptyDir(t), ...QUICK, "--url", "http://127.0.0.1:1", "--allow-other-target");
+  const nobody = await lbctl(tempFolder(t), ...QUICK, "--url", "http://127.0.0.1:1", "--allow-other-target");
   assert.equal(nobody.code, 1);
   assert.match(
     nobody.stderr,
@@ -143,7 +137,7 @@ const BAD: readonly (readonly [string, BenchRequest, RegExp])[] = [
 
 for (const [what, request, message] of BAD) {
   test(`${what} is a usage error, and nothing is loaded`, async (t) => {
-    const config = join(emptyDir(t), "lbctl.yaml");
+    const config = join(tempFolder(t), "lbctl.yaml");
     writeFileSync(config, "name: default\n");
     const output = { print: assert.fail, progress: { write: assert.fail } };
     await assert.rejects(bench({ config, ...request }, output, t.signal), (error: unknown) => {
@@ -156,14 +150,14 @@ for (const [what, request, message] of BAD) {
 }
 
 test("an unknown flag is a usage error", async (t) => {
-  const { code, stderr } = await lbctl(emptyDir(t), "--read", "5");
+  const { code, stderr } = await lbctl(tempFolder(t), "--read", "5");
   assert.equal(code, 2);
   assert.match(stderr, /Nonexistent flag: --read/);
 });
 
 test("every wrong number is told at once, with exit code 2", async (t) => {
   const { code, stdout, stderr } = await lbctl(
-    emptyDir(t),
+    tempFolder(t),
     "--reads",
     "-1",
     "--writes",

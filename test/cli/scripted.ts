@@ -3,15 +3,15 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { StatePaths } from "../../cli/state.ts";
 import type { BareCluster } from "../support/bare-cluster.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { type Lbctl, lbctlIn, markDeployed } from "./lbctl.ts";
-import { testDir } from "./support.ts";
 
 /** lbctl in a directory of its own, whose deployed cluster is this one. */
 export async function lbctlOver(
   t: TestContext,
   { balancer, listed: nodes }: BareCluster,
 ): Promise<Lbctl & { readonly state: StatePaths }> {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   const { url: balancerUrl, adminUrl, folder } = balancer;
   const adminPasswordFile = join(folder, "admin.password");
   const state = await markDeployed(dir, {

@@ -24,12 +24,6 @@ export interface TestCluster extends Lbctl {
   supervisor(): Promise<SupervisorStatus>;
 }
 
-export async function testDir(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "lbctl test "));
-  t.after(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
-  return dir;
-}
-
 /** @param nodes in lbctl.yaml; null: not said there */
 export async function testCluster(t: TestContext, nodes: number | null = 2): Promise<TestCluster> {
   const dir = await mkdtemp(join(tmpdir(), "lbctl test "));
