@@ -1,7 +1,8 @@
 /** The JSON bodies of the admin API; the cli uses them, too. Times are ms since the epoch. */
-export { SKIPPED, type StoredAck, type WriteStory } from "./record.ts";
+import type { NodeState } from "./node-state.ts";
 
-export type NodeState = "joining" | "catching-up" | "in-sync" | "down" | "draining" | "maint" | "quarantined";
+export type { NodeState } from "./node-state.ts";
+export { SKIPPED, type StoredAck, type WriteStory } from "./record.ts";
 
 /** To one node (a read) or to all (a write). */
 export type RouteKind = "one" | "all";
