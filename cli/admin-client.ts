@@ -54,8 +54,8 @@ export class AdminClient {
     return this.#call("POST", `/api/nodes/${node}/drain${force ? "?force=1" : ""}`);
   }
 
-  ready(node: string): Promise<NodeStatus> {
-    return this.#call("POST", `/api/nodes/${node}/ready`);
+  ready(node: string, force: boolean): Promise<NodeStatus> {
+    return this.#call("POST", `/api/nodes/${node}/ready${force ? "?force=1" : ""}`);
   }
 
   resync(node: string, request: ResyncRequest): Promise<ResyncStarted> {
@@ -117,11 +117,9 @@ export class AdminClient {
       );
     }
     const problem = parseProblem(text);
-    return new UserError(
-      problem
-        ? `the balancer refused: ${problem.detail || problem.title} (${problem.code})`
-        : `the balancer answered ${response.status}`,
-    );
+    if (!problem) return new UserError(`the balancer answered ${response.status}`);
+    const { detail, title, code, next } = problem;
+    return new UserError(`the balancer refused: ${detail || title} (${code})`, { next: [next] });
   }
 }
 

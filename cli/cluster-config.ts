@@ -1,14 +1,4 @@
-/** lbctl.yaml: the cluster that is wanted. Every key has a default; no file at all means all of them. */
-import { readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
-import { parseDocument } from "yaml";
-import { z } from "zod";
-import { ConfigError, checkConfig } from "../proxy/config/config.ts";
-import { errorCode, UserError } from "./errors.ts";
-import { describeProblems } from "./problems.ts";
-import { statePaths, writeFileSafely } from "./state.ts";
-import { plural } from "./tools/format.ts";
-import { nodeNames, overrideProblems, portOf, proxyNode, renderProxyConfig } from "./tools/proxy-config.ts";
+/** What a cluster is to be: lbctl.yaml, checked, with a default for every key (config-file.ts reads it). */
 
 export const CONFIG_FILE = "lbctl.yaml";
 export const MAX_NODES = 9;
@@ -16,8 +6,9 @@ export const DEFAULT_NODES = 3;
 /** What is wrong with a number of nodes outside 1 to 9, for people. */
 export const WHY_NINE = "every write goes to every node, so lbctl is made for fewer than ten";
 
-/** The highest port of app1 that leaves room for app9. */
-const LAST_APPS = 65_535 - MAX_NODES + 1;
+/** Where a cluster can live. */
+export const TARGETS = ["local"] as const;
+export type TargetName = (typeof TARGETS)[number];
 
 /** Overrides for lb-proxy's own config; checked by lb-proxy's schema, so any of its keys that lbctl doesn't set. */
 export type ProxyOverrides = Readonly<Record<string, unknown>>;
@@ -28,7 +19,7 @@ export interface ClusterConfig {
   /** Where the state directory is: that of the file, or the working directory. */
   readonly dir: string;
   readonly name: string;
-  readonly target: "local";
+  readonly target: TargetName;
   /** null: not said in the file (then the number that was scaled to last, or 3). */
   readonly nodes: number | null;
   readonly ports: {
@@ -39,169 +30,4 @@ export interface ClusterConfig {
   };
   readonly admin: { readonly user: string };
   readonly proxy: ProxyOverrides;
-}
-
-const schema = z.strictObject({
-  name: matching(
-    /^[a-z0-9][a-z0-9-]{0,31}$/,
-    "a-z, 0-9 and -, at most 32, starting with a letter or digit",
-  ).default("default"),
-  target: z.enum(["local"], { error: "local" }).default("local"),
-  nodes: whole(1, MAX_NODES, `a whole number from 1 to ${MAX_NODES} (${WHY_NINE})`).nullable().default(null),
-  ports: z
-    .strictObject(
-      {
-        traffic: port(65_535).default(8080),
-        admin: port(65_535).default(1936),
-        apps: port(LAST_APPS).default(4567),
-      },
-      { error: "a mapping like { traffic: 8080, admin: 1936, apps: 4567 }" },
-    )
-    .prefault({}),
-  admin: z
-    .strictObject(
-      { user: matching(/^[^:\s]+$/, "a name without colon or space").default("admin") },
-      { error: "a mapping like { user: admin }" },
-    )
-    .prefault({}),
-  proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
-});
-
-const KNOWN_KEYS = {
-  "": Object.keys(schema.shape),
-  ports: ["traffic", "admin", "apps"],
-  admin: ["user"],
-};
-
-/**
- * @param configFlag `--config`; without it `lbctl.yaml` in the working directory, or the defaults if there is none
- * @throws UserError with every problem at once, exit code 2
- */
-export async function loadClusterConfig(configFlag?: string): Promise<ClusterConfig> {
-  const file = resolve(configFlag ?? CONFIG_FILE);
-  const text = await readConfig(file, configFlag !== undefined);
-  const found = text === null ? {} : parse(text, file);
-  const checked = schema.safeParse(found);
-  const config = checked.success
-    ? { ...checked.data, file: text === null ? null : file, dir: dirname(file) }
-    : null;
-  const problems = [
-    ...(checked.success
-      ? portProblems(checked.data.ports)
-      : describeProblems(checked.error, found, KNOWN_KEYS)),
-    ...overrideProblems(found),
-    ...(config ? proxyProblems(config) : []),
-  ];
-  if (!config || problems.length > 0) throw refusal(file, problems);
-  return config;
-}
-
-/** What lb-proxy says of the settings that are passed on to it, with their paths in lbctl.yaml. */
-function proxyProblems(config: ClusterConfig): string[] {
-  const nodes = nodeNames(config.nodes ?? DEFAULT_NODES).map((name) => proxyNode(name, portOf(config, name)));
-  const state = statePaths(config.dir, config.name);
-  try {
-    checkConfig(renderProxyConfig(config, state, nodes), state.dir);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const found = error.problems.map(
-      (problem) => `proxy/${problem.replace(/^routes\/0\/ack/, shortAck(config))}`,
-    );
-    // One that is refused by name already.
-    return found.filter((problem) => !/^proxy\/(cluster|listen|admin|dataDir|nodes)\b/.test(problem));
-  }
-}
-
-/** `proxy: { ack }` is short for the ack policy of the default routes. */
-function shortAck({ proxy }: ClusterConfig): string {
-  return "ack" in proxy ? "ack" : "routes/0/ack";
-}
-
-/** Writes the number of nodes into lbctl.yaml, and leaves every other character of it as it is. */
-export async function writeNodeCount(file: string, nodes: number): Promise<void> {
-  // The file stays the user's: where a link points to, with the permissions that it has.
-  const target = await realpath(file);
-  const { mode } = await stat(target);
-  await writeFileSafely(target, withNodeCount(await readFile(target, "utf8"), nodes), mode & 0o777);
-}
-
-/** The text of lbctl.yaml with another number of nodes; comments and layout stay. */
-export function withNodeCount(text: string, nodes: number): string {
-  const document = parseDocument(text);
-  const current: unknown = document.get("nodes", true);
-  const range = rangeOf(current);
-  if (range) return text.slice(0, range[0]) + nodes + text.slice(range[1]);
-  document.set("nodes", nodes);
-  return document.toString({ lineWidth: 0 });
-}
-
-function whole(min: number, max: number, error: string) {
-  return z.int({ error }).min(min, { error }).max(max, { error });
-}
-
-function port(max: number) {
-  return whole(1, max, `a port from 1 to ${max}`);
-}
-
-function matching(form: RegExp, error: string) {
-  return z.string({ error }).regex(form, { error });
-}
-
-function rangeOf(node: unknown): readonly [number, number] | null {
-  if (typeof node !== "object" || node === null || !("range" in node) || !Array.isArray(node.range))
-    return null;
-  const [start, end] = node.range;
-  // An empty value (`nodes:`) has no text to replace.
-  return typeof start === "number" && typeof end === "number" && end > start ? [start, end] : null;
-}
-
-async function readConfig(file: string, mustExist: boolean): Promise<string | null> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    if (errorCode(cause) === "ENOENT" && !mustExist) return null;
-    throw new UserError(`expected a config file at ${file}, got ${errorCode(cause) ?? cause}`, {
-      exitCode: 2,
-      next: ["lbctl init   # writes a commented lbctl.yaml"],
-      cause,
-    });
-  }
-}
-
-function parse(text: string, file: string): unknown {
-  const document = parseDocument(text);
-  if (document.errors.length > 0) {
-    throw refusal(
-      file,
-      document.errors.map((error) => error.message.split("\n")[0] ?? error.message),
-    );
-  }
-  // An empty file, or one of comments only, is all defaults.
-  return document.toJS() ?? {};
-}
-
-function refusal(file: string, problems: readonly string[]): UserError {
-  return new UserError(`${basename(file)} has ${plural(problems.length, "problem")}`, {
-    exitCode: 2,
-    problems,
-    next: [`correct ${file}   # lbctl init --print shows every setting`],
-  });
-}
-
-/** Room for nine apps is kept, so that scaling never runs into a port of ours. */
-function portProblems({ traffic, admin, apps }: ClusterConfig["ports"]): string[] {
-  const last = apps + MAX_NODES - 1;
-  const problems: string[] = [];
-  if (traffic === admin) problems.push(`ports/admin: expected another port than traffic, got ${admin}`);
-  for (const [name, value] of [
-    ["traffic", traffic],
-    ["admin", admin],
-  ] as const) {
-    if (value < apps || value > last) continue;
-    problems.push(
-      `ports/${name}: expected a port outside ${apps}–${last} (kept for app1 to app9), got ${value}`,
-    );
-  }
-  return problems;
 }

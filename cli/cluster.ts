@@ -1,6 +1,7 @@
 /** The cluster that is deployed now: where it is reached and whom to ask. Read by every command that talks to it. */
 import { readFile } from "node:fs/promises";
-import { type ClusterConfig, loadClusterConfig } from "./cluster-config.ts";
+import type { ClusterConfig, TargetName } from "./cluster-config.ts";
+import { loadClusterConfig } from "./config-file.ts";
 import { errorCode, messageOf, UserError } from "./errors.ts";
 import { type StatePaths, statePaths } from "./state.ts";
 
@@ -12,7 +13,7 @@ export interface ClusterNode {
 
 export interface Cluster {
   readonly name: string;
-  readonly target: "local";
+  readonly target: TargetName;
   /** `lbctl.yaml`, or null: the defaults. */
   readonly configFile: string | null;
   readonly state: StatePaths;

@@ -1,7 +1,7 @@
 /** What all commands share. A command parses its flags and calls one operation, loaded only when it runs. */
 import { Command, Flags } from "@oclif/core";
 import { Interrupted } from "./errors.ts";
-import type { ChangeContext } from "./targets.ts";
+import type { ChangeContext } from "./target.ts";
 import { makeUi, type Ui } from "./ui.ts";
 
 export const configFlag = Flags.string({

@@ -1,61 +1,12 @@
-/** Where a cluster lives. Each target does the same few things its own way; everything else goes by the admin API. */
-import type { ClusterConfig } from "./cluster-config.ts";
-import type { Finding } from "./operations/doctor.ts";
-import type { Ui } from "./ui.ts";
+/** Where a cluster can live. A target knows nothing of this list, nor of the operations that use it. */
+import type { ClusterConfig, TargetName } from "./cluster-config.ts";
+import type { Target } from "./target.ts";
 
-/** One thing that deploy would change. */
-export interface Change {
-  readonly action: "create" | "add" | "remove" | "change" | "start" | "restart" | "reload";
-  /** `app4`, `balancer`, `health/interval` */
-  readonly what: string;
-  readonly detail: string;
-}
-
-export interface ChangeContext {
-  readonly ui: Ui;
-  readonly signal: AbortSignal;
-}
-
-export interface DestroyOptions {
-  readonly keepData: boolean;
-}
-
-export interface LogSource {
-  readonly name: string;
-  readonly file: string;
-}
-
-export interface Target {
-  plan(config: ClusterConfig): Promise<readonly Change[]>;
-  /** Makes it as the config says; @returns what was changed: nothing, if it already was so */
-  deploy(config: ClusterConfig, context: ChangeContext): Promise<readonly Change[]>;
-  /** Throws where that many nodes can't be; changes nothing. */
-  checkScale(config: ClusterConfig, nodes: number): Promise<void>;
-  destroy(config: ClusterConfig, options: DestroyOptions, context: ChangeContext): Promise<void>;
-  /** Processes, for `lbctl status`. */
-  processes(config: ClusterConfig): Promise<readonly ProcessReport[]>;
-  logs(config: ClusterConfig): Promise<readonly LogSource[]>;
-  /** What this machine lacks for it. */
-  doctor(config: ClusterConfig): Promise<readonly Finding[]>;
-}
-
-export interface ProcessReport {
-  readonly name: string;
-  readonly state: "running" | "waiting" | "stopping" | "stopped";
-  readonly pid: number | null;
-  /** ms since the epoch */
-  readonly startedAt: number | null;
-  readonly restarts: number;
-  /** It keeps ending soon after its start. */
-  readonly failing: boolean;
-  /** `SIGKILL, 3 s ago` */
-  readonly lastExit: string | null;
-}
+const LOADERS: Readonly<Record<TargetName, () => Promise<Target>>> = {
+  local: async () => (await import("./local/target.ts")).localTarget,
+};
 
 /** Loads only the code of the target that is asked for. */
-export async function targetOf(config: ClusterConfig): Promise<Target> {
-  switch (config.target) {
-    case "local":
-      return (await import("./local/target.ts")).localTarget;
-  }
+export async function targetOf({ target }: ClusterConfig): Promise<Target> {
+  return LOADERS[target]();
 }

@@ -1,9 +1,8 @@
-/** The JSON bodies of the admin API. Shapes only; the cli uses them, too. Times are ms since the epoch. */
-import type { StoredAck, WriteStory } from "./record.ts";
+/** The JSON bodies of the admin API; the cli uses them, too. Times are ms since the epoch. */
+import type { NodeState } from "./node-state.ts";
 
-export type { StoredAck, WriteStory };
-
-export type NodeState = "joining" | "catching-up" | "in-sync" | "down" | "draining" | "maint" | "quarantined";
+export type { NodeState } from "./node-state.ts";
+export { SKIPPED, type StoredAck, type WriteStory } from "./record.ts";
 
 /** To one node (a read) or to all (a write). */
 export type RouteKind = "one" | "all";
@@ -160,5 +159,7 @@ export interface Problem {
   readonly detail: string;
   /** Stable; see docs/errors.md. */
   readonly code: string;
+  /** What the client or the operator can do. */
+  readonly next: string;
   readonly [extra: string]: string | number;
 }

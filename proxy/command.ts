@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { type Config, ConfigError, loadConfig } from "./config/config.ts";
 import { LbError } from "./errors.ts";
-import { acceptJournal } from "./journal/journal.ts";
+import { acceptJournal } from "./journal/journal-open.ts";
 import { createLog, type Log } from "./log.ts";
 import { type Balancer, startBalancer } from "./server.ts";
 import { VERSION } from "./version.ts";

@@ -268,12 +268,12 @@ const TABLE = {
   unknown_write: {
     status: 404,
     title: "The journal has no write with this number",
-    next: "`lbctl writes list` shows those still waiting.",
+    next: "`lbctl writes list` shows the last ones.",
   },
   last_in_sync: {
     status: 409,
     title: "It is the last node in-sync",
-    next: "Bring another node in-sync first; force=1 does it all the same, and reads and writes then fail.",
+    next: "Bring another node in-sync first. `lbctl nodes drain NAME --force` (force=1) does it all the same; reads and writes then fail.",
   },
   no_donor: {
     status: 409,
@@ -303,7 +303,7 @@ const TABLE = {
   not_set_aside: {
     status: 409,
     title: "The write is not set aside",
-    next: "Only writes set aside can be retried or skipped; `lbctl writes list` shows them.",
+    next: "Only writes set aside can be retried or skipped; `lbctl writes list --pending` shows them.",
   },
 } as const satisfies Record<string, ErrorRow>;
 

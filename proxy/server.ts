@@ -9,7 +9,7 @@ import { type Config, ConfigError } from "./config/config.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
 import { createTrafficServer, readTls } from "./http/http-server.ts";
-import { openJournal } from "./journal/journal.ts";
+import { openJournal } from "./journal/journal-start.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { Operator } from "./operator.ts";

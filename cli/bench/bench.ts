@@ -1,6 +1,7 @@
 import { type BenchAdmin, benchAdmin } from "./admin.ts";
 import { type AuditReport, audit, type Baseline, baselineOf } from "./audit.ts";
-import { Load, type LoadOptions, type Senders } from "./load.ts";
+import { Load } from "./load.ts";
+import type { LoadOptions, Senders } from "./load-shared.ts";
 import { type BenchOptions, type BenchSettings, completeOptions } from "./options.ts";
 import type { BenchProgress, OnProgress } from "./progress.ts";
 import { type BenchReport, failuresOf, type GeneratorReport } from "./report.ts";

@@ -1,26 +1,12 @@
 import { Arrivals } from "./arrivals.ts";
 import { Latency } from "./latency.ts";
 import { ReadLoad } from "./load-reads.ts";
+import type { LoadOptions } from "./load-shared.ts";
 import { WriteLoad } from "./load-writes.ts";
 import type { BenchSettings } from "./options.ts";
 import { seededRandom } from "./random.ts";
 import type { Exchange, Sender } from "./sender.ts";
 import { Tally } from "./tally.ts";
-import type { BenchUsers } from "./users.ts";
-
-export interface Senders {
-  readonly reads: Sender;
-  readonly writes: Sender;
-}
-
-export interface LoadOptions {
-  readonly settings: BenchSettings;
-  readonly users: BenchUsers;
-  readonly senders: Senders;
-  /** Answers to logins hold the user's name: then each is checked for it. */
-  readonly answersNameTheUser: boolean;
-  readonly signal: AbortSignal;
-}
 
 /**
  * The open loop: sends each request when it is due, whatever became of those before it, and counts its latency from

@@ -1,6 +1,6 @@
 import { ask, forEachLimited } from "./ask.ts";
 import { failureName, outcomeOf, registration } from "./exchanges.ts";
-import type { Senders } from "./load.ts";
+import type { Senders } from "./load-shared.ts";
 import type { BenchSettings } from "./options.ts";
 import type { BenchUser, BenchUsers } from "./users.ts";
 

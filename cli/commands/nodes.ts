@@ -44,17 +44,21 @@ export class NodesDrain extends NodeCommand {
 
 export class NodesReady extends NodeCommand {
   static override summary = "Bring a drained, maintained or quarantined node back; it catches up first.";
-  static override examples = ["<%= config.bin %> nodes ready app2"];
+  static override examples = [
+    "<%= config.bin %> nodes ready app2",
+    "<%= config.bin %> nodes ready app2 --force",
+  ];
   static override args = nodeArg;
-  static override flags = commonFlags;
+  static override flags = {
+    force: Flags.boolean({ summary: "Also a quarantined one: you know that its state is right." }),
+    ...commonFlags,
+  };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(NodesReady);
     const { ready } = await import("../operations/nodes.ts");
-    await this.showNode(
-      await ready({ config: flags.config, node: args.node, signal: this.signal }),
-      flags.json,
-    );
+    const node = await ready({ config: flags.config, node: args.node, signal: this.signal }, flags.force);
+    await this.showNode(node, flags.json);
   }
 }
 

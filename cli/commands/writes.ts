@@ -5,13 +5,13 @@ const seqArg = { seq: Args.string({ name: "SEQ", required: true, description: "T
 const commonFlags = { config: configFlag, json: jsonFlag };
 
 export class WritesList extends BaseCommand {
-  static override summary = "List recorded writes, the newest first; bodies are never shown.";
+  static override summary = "List the last writes, in the order they were recorded; bodies are never shown.";
   static override examples = [
     "<%= config.bin %> writes list",
     "<%= config.bin %> writes list --pending --limit 20",
   ];
   static override flags = {
-    pending: Flags.boolean({ summary: "Only those that not every member has acked." }),
+    pending: Flags.boolean({ summary: "Only those that not every member has acked, the oldest first." }),
     limit: Flags.integer({ default: 50, min: 1, max: 1000, summary: "At most so many." }),
     ...commonFlags,
   };

@@ -7,7 +7,7 @@ import { AdminClient } from "../admin-client.ts";
 import { type Cluster, loadClusterOf } from "../cluster.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { makeStateDir, nodeDir, type StatePaths, writeJson } from "../state.ts";
-import type { Change } from "../targets.ts";
+import type { Change } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { ProxyConfigFile, ProxyNode } from "../tools/proxy-config.ts";
 import type { Step } from "../ui.ts";
@@ -160,7 +160,7 @@ async function load(work: Convergence): Promise<void> {
   // One that was started since has read it.
   if (before && before.pid === now?.pid) await reloadBalancer(work, cluster);
   const admin = new AdminClient(cluster, work.signal);
-  for (const node of comingBack(work.observed.record, work.goal)) await admin.ready(node);
+  for (const node of comingBack(work.observed.record, work.goal)) await admin.ready(node, false);
   await markLoaded(work);
 }
 
@@ -174,7 +174,7 @@ async function restartApp(work: Convergence, node: string): Promise<void> {
     spec.name === node ? (specOf(goal.processes, node) ?? spec) : spec,
   );
   await runProcesses(state, work.config, processes, work.signal);
-  if (!alone) await admin.ready(node);
+  if (!alone) await admin.ready(node, false);
   await untilInSync(work, [node], () => undefined);
 }
 

@@ -2,9 +2,9 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { type ClusterConfig, CONFIG_FILE } from "../cluster-config.ts";
-import type { Finding } from "../operations/doctor.ts";
 import { programFile } from "../package.ts";
 import { statePaths } from "../state.ts";
+import type { Finding } from "../target.ts";
 import { bytes, shellWord } from "../tools/format.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 import { wantedNodes } from "./goal.ts";

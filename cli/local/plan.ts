@@ -1,5 +1,5 @@
 /** What deploy would change: pure, from what is wanted and what is there. */
-import type { Change } from "../targets.ts";
+import type { Change } from "../target.ts";
 import type { ProxyConfigFile } from "../tools/proxy-config.ts";
 import { type ClusterRecord, digest, type Goal } from "./goal.ts";
 import type { Observed } from "./observed.ts";

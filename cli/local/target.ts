@@ -8,7 +8,7 @@ import { UserError } from "../errors.ts";
 import { buildId, programFile } from "../package.ts";
 import { clusterProcesses, SUPERVISOR, startedAt } from "../proc.ts";
 import { type StatePaths, statePaths } from "../state.ts";
-import type { Change, ChangeContext, DestroyOptions, LogSource, ProcessReport, Target } from "../targets.ts";
+import type { Change, ChangeContext, DestroyOptions, LogSource, ProcessReport, Target } from "../target.ts";
 import { duration } from "../tools/format.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 import { STEADY_AFTER } from "./backoff.ts";

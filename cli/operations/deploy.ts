@@ -1,6 +1,7 @@
 import { type Cluster, loadClusterOf } from "../cluster.ts";
-import { loadClusterConfig } from "../cluster-config.ts";
-import { type Change, type ChangeContext, targetOf } from "../targets.ts";
+import { loadClusterConfig } from "../config-file.ts";
+import type { Change, ChangeContext } from "../target.ts";
+import { targetOf } from "../targets.ts";
 import { changeAlone } from "./change.ts";
 
 export interface Deployed {

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { loadClusterConfig } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
 import { statePaths } from "../state.ts";
-import { type ChangeContext, type DestroyOptions, targetOf } from "../targets.ts";
+import type { ChangeContext, DestroyOptions } from "../target.ts";
+import { targetOf } from "../targets.ts";
 import { changeAlone } from "./change.ts";
 
 export interface Destroyed {

@@ -1,14 +1,6 @@
-import { loadClusterConfig } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
+import type { Finding } from "../target.ts";
 import { targetOf } from "../targets.ts";
-
-export interface Finding {
-  readonly check: string;
-  readonly ok: boolean;
-  /** What is there. */
-  readonly found: string;
-  /** What mends it; empty where nothing is to mend. */
-  readonly mend: string;
-}
 
 export interface Diagnosis {
   readonly target: string;

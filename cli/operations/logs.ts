@@ -1,8 +1,9 @@
 import { open, readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { loadClusterConfig } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
-import { type LogSource, targetOf } from "../targets.ts";
+import type { LogSource } from "../target.ts";
+import { targetOf } from "../targets.ts";
 import { lineTime } from "../tools/log-lines.ts";
 
 export interface LogRequest {

@@ -1,7 +1,8 @@
 import type { NodeStatus, ResyncStarted } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { type Cluster, loadClusterOf } from "../cluster.ts";
-import { type ClusterConfig, loadClusterConfig } from "../cluster-config.ts";
+import type { ClusterConfig } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
 import { onRecord } from "./change.ts";
 
@@ -20,9 +21,11 @@ export async function drain(request: NodeRequest, force: boolean): Promise<NodeS
 }
 
 /** Back into the reads, through catching-up. */
-export async function ready(request: NodeRequest): Promise<NodeStatus> {
+export async function ready(request: NodeRequest, force: boolean): Promise<NodeStatus> {
   const { config, admin } = await find(request);
-  return onRecord(config, `nodes ready ${request.node}`, () => admin.ready(request.node));
+  return onRecord(config, `nodes ready ${request.node}${force ? " --force" : ""}`, () =>
+    admin.ready(request.node, force),
+  );
 }
 
 export interface ResyncOptions {

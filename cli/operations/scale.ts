@@ -1,13 +1,10 @@
 import { loadClusterOf } from "../cluster.ts";
-import {
-  type ClusterConfig,
-  loadClusterConfig,
-  MAX_NODES,
-  WHY_NINE,
-  writeNodeCount,
-} from "../cluster-config.ts";
+import { type ClusterConfig, MAX_NODES, WHY_NINE } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
-import { type Change, type ChangeContext, targetOf } from "../targets.ts";
+import { writeNodeCount } from "../node-count.ts";
+import type { Change, ChangeContext } from "../target.ts";
+import { targetOf } from "../targets.ts";
 import { changeAlone } from "./change.ts";
 import type { Deployed } from "./deploy.ts";
 

@@ -1,7 +1,7 @@
 import type { NodeStatus } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { loadClusterOf } from "../cluster.ts";
-import { loadClusterConfig } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { targetOf } from "../targets.ts";
 import type { ClusterStatus } from "../tools/render.ts";
 

@@ -1,7 +1,7 @@
 import type { WriteStory } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { loadClusterOf } from "../cluster.ts";
-import { loadClusterConfig } from "../cluster-config.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
 import { onRecord } from "./change.ts";
 

@@ -1,9 +1,15 @@
 /** What commands print for people: pure. The same values go out with --json as they are. */
 import { styleText } from "node:util";
-import type { NodeState, NodeStatus, Status, VerifyReport, WriteStory } from "../../proxy/api.ts";
+import {
+  type NodeState,
+  type NodeStatus,
+  SKIPPED,
+  type Status,
+  type VerifyReport,
+  type WriteStory,
+} from "../../proxy/api.ts";
 import type { Cluster } from "../cluster.ts";
-import type { Finding } from "../operations/doctor.ts";
-import type { Change, ProcessReport } from "../targets.ts";
+import type { Change, Finding, ProcessReport } from "../target.ts";
 import { bytes, count, duration, plural, shellWord } from "./format.ts";
 import { table } from "./table.ts";
 
@@ -152,7 +158,7 @@ export function renderWrite(write: WriteStory): string {
     `write ${write.seq}: ${write.method} ${write.path}, recorded ${new Date(write.at).toISOString()}, route ${write.route}`,
     `outcome: ${fate(write)}${write.purged ? ", body purged" : ""}, order key ${write.keyHash?.slice(0, 16) ?? "none: a barrier"}`,
     "",
-    acks.length > 0 ? table(columns, acks) : "no node has acked it yet",
+    acks.length > 0 ? table(columns, acks) : unacked(write),
   ].join("\n");
 }
 
@@ -172,7 +178,12 @@ export function renderFindings(target: string, findings: readonly Finding[]): st
 
 function fate({ setAside, outcome }: WriteStory): string {
   if (setAside) return styleText("red", "set aside");
+  if (outcome === SKIPPED) return "skipped";
   return outcome === null ? "open" : String(outcome);
+}
+
+function unacked({ outcome }: WriteStory): string {
+  return outcome === SKIPPED ? "no node acked it, and none gets it any more" : "no node has acked it yet";
 }
 
 function summary(status: Status): string {
@@ -194,7 +205,7 @@ function notes(status: Status | null, processes: readonly ProcessReport[]): stri
   }
   if (status && status.setAside > 0) {
     out.push(
-      `${plural(status.setAside, "write")} set aside: lbctl writes list, then lbctl writes retry|skip SEQ`,
+      `${plural(status.setAside, "write")} set aside: lbctl writes list --pending, then lbctl writes retry|skip SEQ`,
     );
   }
   if (status?.reload && !status.reload.ok)

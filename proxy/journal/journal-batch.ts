@@ -2,6 +2,7 @@
 
 import type { LbError } from "../errors.ts";
 import type { NewRecord, NodeRow, StoredAck, StoredAnswer } from "../record.ts";
+import type { Only } from "./journal.ts";
 import type { MacKeys } from "./seal.ts";
 
 /** One change, carried out in the order of the calls. Bodies travel apart, packed, in the same order. */
@@ -24,9 +25,6 @@ export type Op =
   | { readonly op: "saveNode"; readonly row: NodeRow; readonly reset: boolean }
   | { readonly op: "removeNode"; readonly name: string }
   | { readonly op: "setAside"; readonly seq: number; readonly aside: boolean };
-
-/** Which records: those set aside; those whose outcome is not known, whoever acked them. */
-export type Only = "set-aside" | "unsettled";
 
 export const ACK_FIELDS = 6;
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { LbError } from "../errors.ts";
 import type { JournalRecord, NewRecord, NodeRow, StoredAck, StoredAnswer, WriteStory } from "../record.ts";
-import type { Appended, Journal, JournalStats } from "./journal.ts";
+import type { Appended, Journal, JournalStats, Only, Seen } from "./journal.ts";
 import {
   type Answered,
   Batch,
@@ -12,7 +12,6 @@ import {
   type FromWorker,
   FULL,
   MISMATCH,
-  type Only,
   type Op,
   type Question,
   RECORDED,
@@ -20,7 +19,6 @@ import {
   unpack,
 } from "./journal-batch.ts";
 import type { Page } from "./journal-query.ts";
-import type { Seen } from "./journal-seen.ts";
 import { closedError, crashed, fromWire, recordOf, recordsOf } from "./journal-wire.ts";
 import { type MacKeys, type MacPurpose, macOf } from "./seal.ts";
 

@@ -6,18 +6,11 @@ import { dirname, join } from "node:path";
 import { ERROR_ROWS, LbError } from "../errors.ts";
 import { makeFolder, syncFolder } from "./durable-file.ts";
 import { HeadMark, type Mark, readMark } from "./head-mark.ts";
+import type { JournalPlace } from "./journal.ts";
 import { checkMark, type Looked, lookAt } from "./journal-check.ts";
 import { APPLICATION_ID, FORMAT, rowCheck, TABLES } from "./journal-schema.ts";
 import { JournalStore, lockedDatabase } from "./journal-store.ts";
 import { keyId, loadKey } from "./seal.ts";
-
-/** Where a journal is, and what it has to be. */
-export interface JournalPlace {
-  readonly dataDir: string;
-  readonly keyFile: string;
-  readonly headFile: string;
-  readonly cluster: string;
-}
 
 export interface OpenedStore {
   readonly id: string;
@@ -66,12 +59,12 @@ export interface Accepted {
 }
 
 /**
- * Goes on with a journal that is behind its head mark, after the operator's explicit consent: the seqs that
- * are lost are written down as a gap, and the mark is made anew. Without a journal the mark is put aside, so
- * that a new journal can be made.
+ * Goes on with a journal that is refused as journal_behind_mark; only after the operator has said so. The journal must
+ * not be open. The seqs that are lost stay lost: they are written down as a gap, and the mark is made anew; afterwards
+ * the nodes have to be compared. Without a journal the mark is put aside, so that a new journal can be made.
  * @param seen the highest seq that a node is known to have got, where the mark does not tell
  */
-export function acceptStore(place: JournalPlace, seen = 0): Accepted {
+export function acceptJournal(place: JournalPlace, seen = 0): Accepted {
   const file = join(place.dataDir, "journal.db");
   try {
     const found = look(file);

@@ -1,11 +1,5 @@
+import type { Seen } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
-
-/** What an Idempotency-Key was used for before. */
-export interface Seen {
-  /** With the same request, which is pending or has an outcome below 500; or with another one. */
-  readonly kind: "repeat" | "mismatch";
-  readonly seq: number;
-}
 
 /** @param since ms since the epoch; what was recorded up to then is forgotten */
 export function seenBefore(

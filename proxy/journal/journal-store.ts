@@ -3,8 +3,8 @@
 import { rmSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { AdminState, NodeRow } from "../record.ts";
+import type { Only } from "./journal.ts";
 import { type PackedAck, packAcks, unpackAcks } from "./journal-acks.ts";
-import type { Only } from "./journal-batch.ts";
 import { blobCheck, PAGE, rowCheck } from "./journal-schema.ts";
 
 /** One row of `state`. */

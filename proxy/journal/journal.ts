@@ -1,21 +1,14 @@
 /**
- * The journal: the durable log of writes. This is its face on the main thread; the disk, the seals and the SQL
- * are in a worker thread (journal-worker.ts), one batch of calls at a time. docs/journal.md has the whole story.
+ * The journal: the durable log of writes, as the rest of the balancer knows it. journal-start.ts opens it,
+ * journal-client.ts answers the calls; the disk, the seals and the SQL are in a worker thread (journal-worker.ts), one
+ * batch of calls at a time. docs/journal.md has the whole story.
  */
 
-import { once } from "node:events";
-import { Worker } from "node:worker_threads";
-import { LbError } from "../errors.ts";
 import type { JournalRecord, NewRecord, NodeRow, StoredAck, StoredAnswer, WriteStory } from "../record.ts";
-import type { FromWorker, Only } from "./journal-batch.ts";
-import { type Opened, WorkerJournal } from "./journal-client.ts";
-import { type Accepted, acceptStore, type JournalPlace } from "./journal-open.ts";
-import type { Seen } from "./journal-seen.ts";
-import { crashed, fromWire } from "./journal-wire.ts";
-import { ROLE, type WorkerStart } from "./journal-worker.ts";
 import type { MacPurpose } from "./seal.ts";
 
-export interface JournalOptions extends JournalPlace {
+/** Where a journal is, and what it has to be. */
+export interface JournalPlace {
   /** Folder of journal.db; made 0700 if missing. */
   readonly dataDir: string;
   /** AES and HMAC key material; made (random, 0600) if neither it nor a journal exists. */
@@ -24,6 +17,9 @@ export interface JournalOptions extends JournalPlace {
   readonly headFile: string;
   /** Refuses a journal that another cluster made. */
   readonly cluster: string;
+}
+
+export interface JournalOptions extends JournalPlace {
   /** Bytes; appends are refused at it (journal_full), acks and purge still work. */
   readonly maxBytes: number;
   /** ms; how long an Idempotency-Key is remembered. */
@@ -39,6 +35,16 @@ export type Appended =
   | { readonly kind: "repeat"; readonly seq: number }
   /** Same Idempotency-Key, other request. */
   | { readonly kind: "mismatch"; readonly seq: number };
+
+/** What an Idempotency-Key was used for before. */
+export interface Seen {
+  /** With the same request, which is pending or has an outcome below 500; or with another one. */
+  readonly kind: "repeat" | "mismatch";
+  readonly seq: number;
+}
+
+/** Which records: those set aside; those whose outcome is not known, whoever acked them. */
+export type Only = "set-aside" | "unsettled";
 
 /** Running totals, for metrics. */
 export interface JournalStats {
@@ -105,74 +111,3 @@ export interface Journal {
   flush(): Promise<void>;
   close(): Promise<void>;
 }
-
-/**
- * Opens (or makes) the journal. `committed` is called once per group commit, with its new records in seq
- * order, after fsync and before any of their append promises resolves. `failed` is called at most once: the
- * journal has stopped (disk error, worker crash), every call rejects, and only a new start helps.
- */
-export async function openJournal(
-  options: JournalOptions,
-  founding: readonly { name: string; empty: boolean }[],
-  committed: (records: readonly JournalRecord[]) => void,
-  failed: (error: LbError) => void = () => {},
-): Promise<Journal> {
-  const foundedEmpty = founding.length > 0 && founding.every((node) => node.empty);
-  const start: WorkerStart = { role: ROLE, options, foundedEmpty };
-  const worker = new Worker(workerUrl(), {
-    workerData: start,
-    name: ROLE,
-    resourceLimits: { maxYoungGenerationSizeMb: 6 },
-  });
-  const opened = await firstNews(worker);
-  return new WorkerJournal(worker, opened, options.maxBytes, { committed, failed });
-}
-
-/**
- * Goes on with a journal that `openJournal` refuses as journal_behind_mark; only after the operator has said so.
- * The journal must not be open. What was lost stays lost: afterwards the nodes have to be compared.
- * @param seen the highest seq that a node is known to have got, if the mark is missing
- */
-export function acceptJournal(place: JournalPlace, seen = 0): Accepted {
-  return acceptStore(place, seen);
-}
-
-/** The worker's first message, or why there is none. */
-async function firstNews(worker: Worker): Promise<Opened> {
-  const listening = new AbortController();
-  const { signal } = listening;
-  try {
-    const [news] = (await Promise.race([
-      once(worker, "message", { signal }),
-      once(worker, "exit", { signal }).then(([code]) =>
-        Promise.reject(crashed(new Error(`exit code ${code}`))),
-      ),
-    ])) as [FromWorker];
-    if (news.news === "opened") return news;
-    throw news.news === "failed"
-      ? fromWire(news.error)
-      : crashed(new Error(`news "${news.news}" before "opened"`));
-  } catch (error) {
-    throw error instanceof LbError ? error : crashed(error);
-  } finally {
-    listening.abort();
-  }
-}
-
-/** In development the worker's own file; in the bundle the bundle, whose entry leaves the main part out. */
-function workerUrl(): URL {
-  return import.meta.url.endsWith(".ts")
-    ? new URL("./journal-worker.ts", import.meta.url)
-    : new URL(import.meta.url);
-}
-
-export type {
-  Accepted,
-  JournalPlace,
-  JournalRecord,
-  NewRecord,
-  NodeRow,
-  StoredAck,
-  StoredAnswer,
-  WriteStory,
-};

@@ -6,8 +6,9 @@ import { type IncomingMessage, request } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startApp, tempFolder } from "../support/apps.ts";
+import { startApp } from "../support/apps.ts";
 import { sinatraAvailable, startSinatra } from "../support/sinatra.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/wait.ts";
 import { call, digest, login, post, register } from "./client.ts";
 

@@ -1,7 +1,7 @@
 import type { TestContext } from "node:test";
 import { DEFAULT_COST } from "../../app/password.ts";
 import { type AppOptions, type RunningApp, startServer } from "../../app/server.ts";
-import { tempFolder } from "../support/apps.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 export interface AppHere extends RunningApp {
   readonly data: string;

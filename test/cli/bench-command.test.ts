@@ -1,52 +1,34 @@
 /** `lbctl bench` as a process: what it prints and how it exits. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { BenchReport } from "../../cli/bench/report.ts";
 import { UserError } from "../../cli/errors.ts";
 import { type BenchRequest, bench } from "../../cli/operations/bench.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { type FakeTarget, type Misbehaviour, startFakeTarget } from "./bench-target.ts";
+import { markDeployed, type Ran, runLbctl } from "./lbctl.ts";
 
-const LBCTL = join(import.meta.dirname, "../../cli/bin.ts");
 const QUICK = ["--reads", "100", "--writes", "40", "--duration", "1s"];
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function lbctl(cwd: string, ...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const options = { cwd, timeout: 60_000, env: { ...process.env, CI: "1" } };
-    execFile(process.execPath, [LBCTL, "bench", ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
-
-function emptyDir(t: TestContext): string {
-  const dir = mkdtempSync(join(tmpdir(), "lbctl bench "));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
+function lbctl(dir: string, ...args: string[]): Promise<Ran> {
+  return runLbctl(dir, ["bench", ...args], { timeout: 60_000, env: { CI: "1" } });
 }
 
 /** A folder in which the fake target is the deployed cluster. */
 async function cluster(t: TestContext, how: Misbehaviour = {}): Promise<{ dir: string; target: FakeTarget }> {
   const target = await startFakeTarget(t, how);
-  const dir = emptyDir(t);
-  const state = join(dir, ".lbctl/default");
-  mkdirSync(state, { recursive: true });
-  const passwordFile = join(state, "admin.password");
-  writeFileSync(passwordFile, `${target.admin.password}\n`);
-  const admin = { listen: new URL(target.adminUrl).host, user: target.admin.user, passwordFile };
-  writeFileSync(
-    join(state, "proxy.json"),
-    JSON.stringify({ listen: new URL(target.url).host, admin, nodes: [] }),
-  );
+  const dir = tempFolder(t);
+  const adminPasswordFile = join(dir, "admin.password");
+  writeFileSync(adminPasswordFile, `${target.admin.password}\n`);
+  await markDeployed(dir, {
+    balancerUrl: target.url,
+    adminUrl: target.adminUrl,
+    adminUser: target.admin.user,
+    adminPasswordFile,
+    nodes: [],
+  });
   return { dir, target };
 }
 
@@ -115,15 +97,15 @@ test("another target than the cluster's balancer is refused, unless told so", as
 
 test("another target can be loaded where no cluster is deployed", async (t) => {
   const other = await startFakeTarget(t);
-  const { code } = await lbctl(emptyDir(t), ...QUICK, "--url", other.url, "--allow-other-target");
+  const { code } = await lbctl(tempFolder(t), ...QUICK, "--url", other.url, "--allow-other-target");
   assert.equal(code, 0);
 });
 
 test("where nothing is deployed or nothing answers it says so, and exits 1", async (t) => {
-  const undeployed = await lbctl(emptyDir(t), ...QUICK);
+  const undeployed = await lbctl(tempFolder(t), ...QUICK);
   assert.equal(undeployed.code, 1);
   assert.match(undeployed.stderr, /expected a deployed cluster/);
-  const nobody = await lbctl(emptyDir(t), ...QUICK, "--url", "http://127.0.0.1:1", "--allow-other-target");
+  const nobody = await lbctl(tempFolder(t), ...QUICK, "--url", "http://127.0.0.1:1", "--allow-other-target");
   assert.equal(nobody.code, 1);
   assert.match(
     nobody.stderr,
@@ -155,7 +137,7 @@ const BAD: readonly (readonly [string, BenchRequest, RegExp])[] = [
 
 for (const [what, request, message] of BAD) {
   test(`${what} is a usage error, and nothing is loaded`, async (t) => {
-    const config = join(emptyDir(t), "lbctl.yaml");
+    const config = join(tempFolder(t), "lbctl.yaml");
     writeFileSync(config, "name: default\n");
     const output = { print: assert.fail, progress: { write: assert.fail } };
     await assert.rejects(bench({ config, ...request }, output, t.signal), (error: unknown) => {
@@ -168,14 +150,14 @@ for (const [what, request, message] of BAD) {
 }
 
 test("an unknown flag is a usage error", async (t) => {
-  const { code, stderr } = await lbctl(emptyDir(t), "--read", "5");
+  const { code, stderr } = await lbctl(tempFolder(t), "--read", "5");
   assert.equal(code, 2);
   assert.match(stderr, /Nonexistent flag: --read/);
 });
 
 test("every wrong number is told at once, with exit code 2", async (t) => {
   const { code, stdout, stderr } = await lbctl(
-    emptyDir(t),
+    tempFolder(t),
     "--reads",
     "-1",
     "--writes",

@@ -6,7 +6,9 @@ import { before, type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { clusterProcesses, signal } from "../../cli/proc.ts";
 import { statePaths } from "../../cli/state.ts";
-import { freePorts, type Ran, run, testDir } from "./support.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { type Ran, run } from "./lbctl.ts";
+import { freePorts } from "./support.ts";
 import { startTraffic } from "./traffic.ts";
 
 const exec = promisify(execFile);
@@ -54,7 +56,7 @@ test("what npm packs, installed elsewhere, deploys a cluster, also when an old N
 });
 
 test("an old Node.js without the pinned one: what is missing, and what brings it", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   await mkdir(join(dir, "dist/cli"), { recursive: true });
   await mkdir(join(dir, "bin"));
   await writeFile(join(dir, "package.json"), '{ "type": "module" }');
@@ -69,7 +71,7 @@ test("an old Node.js without the pinned one: what is missing, and what brings it
 });
 
 test("a signal reaches the program behind the wrapper, and its end is the wrapper's", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   await writeFile(join(dir, "proxy.yaml"), "");
   const { traffic, admin, apps } = await freePorts();
   await writeFile(
@@ -91,7 +93,7 @@ test("a signal reaches the program behind the wrapper, and its end is the wrappe
 });
 
 test("lbctl --help takes less than 300 ms, and loads nothing that it doesn't need", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   const times: number[] = [];
   for (let round = 0; round < 25 && !times.some((time) => time < 300); round++) {
     const started = performance.now();
@@ -115,7 +117,7 @@ test("lbctl --help takes less than 300 ms, and loads nothing that it doesn't nee
 
 /** Packs and installs with what `npm ci` has put into npm's cache; the registry is asked for nothing else. */
 async function install(t: TestContext): Promise<string> {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   const env = { ...process.env, npm_config_update_notifier: "false" };
   const { stdout } = await exec("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", dir], {
     cwd: root,

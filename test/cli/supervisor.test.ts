@@ -12,6 +12,7 @@ import type { ProcessSpec, ProcessStatus, SupervisorStatus } from "../../cli/loc
 import { ensureSupervisor, runProcesses, stopAll } from "../../cli/local/supervision.ts";
 import { clusterProcesses, isRunning, signal, startTimeOf } from "../../cli/proc.ts";
 import { makeStateDir, readJson, type StatePaths, statePaths, writeJson } from "../../cli/state.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/wait.ts";
 
 const never = new AbortController().signal;
@@ -194,7 +195,7 @@ test("no variable of the user's environment gets to the processes but those they
 });
 
 test("logs are cut by size, and the older ones kept up to a number", async (t) => {
-  const dir = await tempDir(t);
+  const dir = tempFolder(t);
   const file = join(dir, "a.log");
   for (const letter of ["a", "b", "c", "d", "e"]) {
     await writeFile(file, letter.repeat(100));
@@ -228,12 +229,6 @@ async function makeBed(t: TestContext): Promise<Bed> {
       return found;
     },
   };
-}
-
-async function tempDir(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "lbctl test "));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
 }
 
 function sleeper(name: string): ProcessSpec {

@@ -1,5 +1,4 @@
 /** Clusters for tests: a directory with a space in its name, ports of their own, and nothing left behind. */
-import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,14 +7,7 @@ import type { SupervisorStatus } from "../../cli/local/processes.ts";
 import { portState } from "../../cli/ports.ts";
 import { clusterProcesses, signal } from "../../cli/proc.ts";
 import { type StatePaths, statePaths } from "../../cli/state.ts";
-
-const LBCTL = join(import.meta.dirname, "../../cli/bin.ts");
-
-export interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type Lbctl, lbctlIn } from "./lbctl.ts";
 
 export interface Ports {
   readonly traffic: number;
@@ -23,24 +15,13 @@ export interface Ports {
   readonly apps: number;
 }
 
-export interface TestCluster {
+export interface TestCluster extends Lbctl {
   readonly dir: string;
   readonly state: StatePaths;
   readonly ports: Ports;
   readonly url: string;
-  /** Runs lbctl in the directory. */
-  lbctl(...args: string[]): Promise<Ran>;
-  /** As `lbctl`, but fails the test unless it exits with 0. */
-  ok(...args: string[]): Promise<string>;
-  json<T>(...args: string[]): Promise<T>;
   write(settings?: string): Promise<void>;
   supervisor(): Promise<SupervisorStatus>;
-}
-
-export async function testDir(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "lbctl test "));
-  t.after(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
-  return dir;
 }
 
 /** @param nodes in lbctl.yaml; null: not said there */
@@ -59,20 +40,12 @@ export async function testCluster(t: TestContext, nodes: number | null = 2): Pro
 }
 
 function clusterIn(dir: string, state: StatePaths, ports: Ports, nodes: number | null): TestCluster {
-  const lbctl = (...args: string[]) => run(process.execPath, [LBCTL, ...args], { cwd: dir });
-  const ok = async (...args: string[]) => {
-    const ran = await lbctl(...args);
-    if (ran.code !== 0) throw new Error(`lbctl ${args.join(" ")}: ${ran.code}\n${ran.stdout}${ran.stderr}`);
-    return ran.stdout;
-  };
   return {
+    ...lbctlIn(dir),
     dir,
     state,
     ports,
     url: `http://127.0.0.1:${ports.traffic}`,
-    lbctl,
-    ok,
-    json: async <T>(...args: string[]) => JSON.parse(await ok(...args, "--json")) as T,
     write: (settings = "") => {
       const count = nodes === null ? "" : `nodes: ${nodes} # kept\n`;
       const where = `ports: { traffic: ${ports.traffic}, admin: ${ports.admin}, apps: ${ports.apps} }\n`;
@@ -99,36 +72,4 @@ export async function freePorts(): Promise<Ports> {
     if (states.every((state) => state === "free"))
       return { traffic: first, admin: first + 1, apps: first + 2 };
   }
-}
-
-export interface RunOptions {
-  readonly cwd: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly timeout?: number;
-  /** The child, while it runs. */
-  readonly started?: (child: ReturnType<typeof spawn>) => void;
-}
-
-export function run(file: string, args: readonly string[], options: RunOptions): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      cwd: options.cwd,
-      env: { ...process.env, NO_COLOR: "1", ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 90_000);
-    let [stdout, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-    });
-    child.once("error", reject);
-    child.once("close", (code) => {
-      clearTimeout(timer);
-      resolve({ code, stdout, stderr });
-    });
-    options.started?.(child);
-  });
 }

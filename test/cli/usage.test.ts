@@ -3,9 +3,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { COMMANDS } from "../../cli/commands/index.ts";
-import { type Ran, run, testDir } from "./support.ts";
-
-const LBCTL = join(import.meta.dirname, "../../cli/bin.ts");
+import { tempFolder } from "../support/temp-folder.ts";
+import { type Ran, runLbctl } from "./lbctl.ts";
 
 /** Arguments, exit code, and what must be said. */
 const WRONG: readonly (readonly [readonly string[], number, RegExp])[] = [
@@ -49,7 +48,7 @@ const WRONG: readonly (readonly [readonly string[], number, RegExp])[] = [
 
 for (const [args, code, said] of WRONG) {
   test(`refused: lbctl ${args.join(" ")}`, async (t) => {
-    const ran = await lbctl(await testDir(t), ...args);
+    const ran = await lbctl(tempFolder(t), ...args);
     assert.equal(ran.code, code, ran.stderr);
     assert.match(ran.stderr, said);
     assert.doesNotMatch(ran.stderr, /\n\s+at /, "a stack trace");
@@ -58,7 +57,7 @@ for (const [args, code, said] of WRONG) {
 }
 
 test("a config with problems: all of them, exit code 2", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   await writeFile(join(dir, "lbctl.yaml"), "nodes: 10\nfoo: 1\n");
   const ran = await lbctl(dir, "deploy");
   assert.equal(ran.code, 2);
@@ -66,7 +65,7 @@ test("a config with problems: all of them, exit code 2", async (t) => {
 });
 
 test("with --json an error is JSON, too", async (t) => {
-  const ran = await lbctl(await testDir(t), "status", "--json");
+  const ran = await lbctl(tempFolder(t), "status", "--json");
   assert.equal(ran.code, 1);
   const { error } = JSON.parse(ran.stdout) as { error: { message: string; next: string[] } };
   assert.match(error.message, /expected a deployed cluster/);
@@ -79,12 +78,12 @@ test("every command has --help with a summary and examples", async (t) => {
     assert.ok(command.examples.length > 0, name);
     assert.ok("config" in command.flags, name);
   }
-  const { stdout } = await lbctl(await testDir(t), "nodes", "drain", "--help");
+  const { stdout } = await lbctl(tempFolder(t), "nodes", "drain", "--help");
   assert.match(stdout, /EXAMPLES\n {2}\$ lbctl nodes drain app2/);
 });
 
 test("help, and a topic without a command, show what there is", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   assert.match((await lbctl(dir)).stdout, /COMMANDS/);
   assert.match((await lbctl(dir, "nodes")).stdout, /nodes drain/);
   assert.match((await lbctl(dir, "help", "scale")).stdout, /lbctl scale -n 2/);
@@ -92,7 +91,7 @@ test("help, and a topic without a command, show what there is", async (t) => {
 });
 
 test("init writes a commented file once, and --print only shows it", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   assert.match((await lbctl(dir, "init", "--print")).stdout, /^# A cluster of lbctl/);
   assert.equal((await lbctl(dir, "init")).code, 0);
   assert.match(await readFile(join(dir, "lbctl.yaml"), "utf8"), /^nodes: 3$/m);
@@ -102,7 +101,7 @@ test("init writes a commented file once, and --print only shows it", async (t) =
 });
 
 test("doctor names what is missing and what mends it", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   await writeFile(join(dir, "lbctl.yaml"), "ports: { traffic: 1 }\n");
   const ran = await lbctl(dir, "doctor");
   assert.match(ran.stdout, /✔ {2}Node\.js/);
@@ -110,13 +109,13 @@ test("doctor names what is missing and what mends it", async (t) => {
 });
 
 test("destroy where nothing is: nothing to do", async (t) => {
-  const ran = await lbctl(await testDir(t), "destroy", "--yes");
+  const ran = await lbctl(tempFolder(t), "destroy", "--yes");
   assert.equal(ran.code, 0);
   assert.equal(ran.stdout, 'nothing to do: there is no cluster "default"\n');
 });
 
 test("destroy without a terminal to ask on leaves everything", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   await mkdir(join(dir, ".lbctl/default"), { recursive: true });
   const ran = await lbctl(dir, "destroy");
   assert.equal(ran.code, 1);
@@ -124,7 +123,7 @@ test("destroy without a terminal to ask on leaves everything", async (t) => {
 });
 
 test("plan before the first deploy shows what will be made, and makes nothing", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   const ran = await lbctl(dir, "plan", "--json");
   const changes = JSON.parse(ran.stdout) as { what: string }[];
   assert.deepEqual(
@@ -135,5 +134,5 @@ test("plan before the first deploy shows what will be made, and makes nothing", 
 });
 
 function lbctl(dir: string, ...args: string[]): Promise<Ran> {
-  return run(process.execPath, [LBCTL, ...args], { cwd: dir, timeout: 20_000 });
+  return runLbctl(dir, args, { timeout: 20_000 });
 }

@@ -5,9 +5,9 @@ import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { tempFolder } from "../support/apps.ts";
 import { startBalancer, type TestBalancer } from "../support/balancer.ts";
 import { startNode } from "../support/nodes.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 test("lb-cursor never runs ahead of the cursor on disk: after a kill -9 writes above that one come again", async (t) => {
   const node = await startNode(t);

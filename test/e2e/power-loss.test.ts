@@ -17,10 +17,10 @@ import {
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { PAGE } from "../../proxy/journal/journal-schema.ts";
-import { tempFolder } from "../support/apps.ts";
 import { startBalancer, type TestBalancer } from "../support/balancer.ts";
 import { startNode, type TestNode } from "../support/nodes.ts";
 import { type Call, readCalls, straceAvailable, straceCommand } from "../support/strace.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/wait.ts";
 
 const strace = straceAvailable();

@@ -1,20 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { LogStream } from "../../proxy/log-stream.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/wait.ts";
 
 function create(t: TestContext, dropped?: () => void) {
-  const folder = mkdtempSync(join(tmpdir(), "lbctl-log-"));
-  const file = join(folder, "log");
+  const file = join(tempFolder(t), "log");
   const fd = openSync(file, "w");
-  t.after(() => {
-    closeSync(fd);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  t.after(() => closeSync(fd));
   return { stream: new LogStream(fd, dropped), content: () => readFileSync(file, "utf8") };
 }
 

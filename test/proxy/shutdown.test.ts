@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { arrived, gate, header, seqsAt, startCluster, writesAt } from "../support/bare-cluster.ts";
 import { key, read, register } from "../support/client.ts";
 import type { TestNode } from "../support/nodes.ts";
@@ -75,11 +75,7 @@ test("SIGTERM while a node is down ends all the same, and the node catches up af
 });
 
 test("/readyz says no while it drains, /healthz still yes", async (t) => {
-  const { balancer, nodes } = await startCluster(t, 1);
-  const held = gate();
-  nodes[0]?.behave(held.answers());
-  const inFlight = read(balancer);
-  await until(() => nodes[0]?.log.length === 1);
+  const { balancer, held, inFlight } = await startWithReadInFlight(t);
   const stopped = balancer.stop();
   await until(() => /"msg":"draining"/.test(balancer.output()));
   const statuses = await Promise.all(
@@ -92,14 +88,20 @@ test("/readyz says no while it drains, /healthz still yes", async (t) => {
 });
 
 test("a second SIGTERM does no harm", async (t) => {
-  const { balancer, nodes } = await startCluster(t, 1);
-  const held = gate();
-  nodes[0]?.behave(held.answers());
-  const inFlight = read(balancer);
-  await until(() => nodes[0]?.log.length === 1);
+  const { balancer, held, inFlight } = await startWithReadInFlight(t);
   const stopped = balancer.stop();
   balancer.signal("SIGTERM");
   balancer.signal("SIGTERM");
   held.open();
   assert.deepEqual([(await inFlight).status, await stopped], [200, 0]);
 });
+
+/** A read that the only node answers when `held` is opened. */
+async function startWithReadInFlight(t: TestContext) {
+  const { balancer, nodes } = await startCluster(t, 1);
+  const held = gate();
+  nodes[0]?.behave(held.answers());
+  const inFlight = read(balancer);
+  await until(() => nodes[0]?.log.length === 1);
+  return { balancer, held, inFlight };
+}

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startProcess, type TestProcess } from "./process.ts";
+import { tempFolder } from "./temp-folder.ts";
 
 /** The reference app server as a process of its own, as the balancer meets it. */
 
@@ -78,13 +77,6 @@ export async function startApp(t: TestContext, setup: AppSetup = {}): Promise<Te
       app = await whenPortIsFree(() => start(port));
     },
   };
-}
-
-/** A folder that is removed when the test ends. */
-export function tempFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "lbctl-test-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
-  return folder;
 }
 
 /** Some other process's connection may have got the port as its local one meanwhile: it goes away again. */

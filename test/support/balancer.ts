@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { NodeState, NodeStatus, Status, WriteStory } from "../../proxy/api.ts";
-import { tempFolder } from "./apps.ts";
 import { startProcess, type TestProcess } from "./process.ts";
+import { tempFolder } from "./temp-folder.ts";
 import { until } from "./wait.ts";
 
 /** The real balancer as a process of its own: real journal, real config file, real signals. */

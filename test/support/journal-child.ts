@@ -4,7 +4,8 @@
  */
 
 import { writeSync } from "node:fs";
-import { type JournalOptions, openJournal } from "../../proxy/journal/journal.ts";
+import type { JournalOptions } from "../../proxy/journal/journal.ts";
+import { openJournal } from "../../proxy/journal/journal-start.ts";
 import { ackOf, newRecord, nodeRow } from "./journals.ts";
 
 const [, , options = "", run] = process.argv;

@@ -1,18 +1,11 @@
 /** Journals in folders of their own, for tests; all of it is gone when the test ends. */
 
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type Journal, type JournalOptions, openJournal } from "../../proxy/journal/journal.ts";
+import type { Journal, JournalOptions } from "../../proxy/journal/journal.ts";
+import { openJournal } from "../../proxy/journal/journal-start.ts";
 import type { JournalRecord, NewRecord, NodeRow, StoredAck } from "../../proxy/record.ts";
-
-/** A temporary folder, removed when the test ends. */
-export function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "lb-journal-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 export function journalOptions(folder: string, more: Partial<JournalOptions> = {}): JournalOptions {
   return {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { AdminAuth, account, loadAuth } from "../../../proxy/admin/admin-auth.ts";
 import { readPassword } from "../../../proxy/admin/admin-password.ts";
 import { FailedSignIns } from "../../../proxy/admin/failed-sign-ins.ts";
 import { ConfigError } from "../../../proxy/config/config.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 const auth = new AdminAuth([
   account("admin", "admin", "pass:with:colons ü"),
@@ -15,12 +15,6 @@ const auth = new AdminAuth([
 
 function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-}
-
-function folder(t: TestContext): string {
-  const made = mkdtempSync(join(tmpdir(), "lbctl-auth-"));
-  t.after(() => rmSync(made, { recursive: true, force: true }));
-  return made;
 }
 
 test("the right user and password are the admin's, or the viewer's", () => {
@@ -54,7 +48,7 @@ for (const [what, authorization] of Object.entries(WRONG)) {
 }
 
 test("a missing password file is made: random, 0600, nothing left beside it", (t) => {
-  const dir = folder(t);
+  const dir = tempFolder(t);
   const first = readPassword(join(dir, "one"), "admin/passwordFile");
   const second = readPassword(join(dir, "two"), "admin/passwordFile");
   assert.match(first, /^[\w-]{32}$/);
@@ -65,7 +59,7 @@ test("a missing password file is made: random, 0600, nothing left beside it", (t
 });
 
 test("a password file is taken as it is, but for its last line break", (t) => {
-  const file = join(folder(t), "password");
+  const file = join(tempFolder(t), "password");
   for (const ending of ["", "\n", "\r\n"]) {
     writeFileSync(file, ` spaces stay ${ending}`);
     assert.equal(readPassword(file, "admin/passwordFile"), " spaces stay ");
@@ -80,7 +74,7 @@ const BAD_FILES: readonly (readonly [string, string, RegExp])[] = [
 ];
 for (const [what, content, message] of BAD_FILES) {
   test(`a password file that is ${what} is refused with its key, and is not quoted`, (t) => {
-    const file = join(folder(t), "password");
+    const file = join(tempFolder(t), "password");
     writeFileSync(file, content);
     assert.throws(
       () => readPassword(file, "admin/passwordFile"),
@@ -96,7 +90,7 @@ for (const [what, content, message] of BAD_FILES) {
 }
 
 test("a password file that can't be read or made is refused with its path", (t) => {
-  const dir = folder(t);
+  const dir = tempFolder(t);
   assert.throws(() => readPassword(dir, "admin/passwordFile"), /expected a readable file at .*, got EISDIR/);
   const missing = join(dir, "no", "such", "folder");
   assert.throws(
@@ -106,7 +100,7 @@ test("a password file that can't be read or made is refused with its path", (t) 
 });
 
 test("both password files are made when they are missing", (t) => {
-  const dir = folder(t);
+  const dir = tempFolder(t);
   const viewer = { user: "guest", passwordFile: join(dir, "viewer") };
   const loaded = loadAuth({ user: "admin", passwordFile: join(dir, "admin"), viewer });
   const password = readFileSync(join(dir, "viewer"), "utf8").trim();

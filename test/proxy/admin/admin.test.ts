@@ -10,8 +10,9 @@ import type { TLSSocket } from "node:tls";
 import { AdminServer } from "../../../proxy/admin/admin.ts";
 import { CHALLENGE } from "../../../proxy/admin/admin-auth.ts";
 import type { NodeStatus, Problem, Status } from "../../../proxy/api.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/wait.ts";
-import { basic, FakeControl, node, PASSWORDS, startAdmin, tempFolder } from "./fake-control.ts";
+import { basic, FakeControl, node, PASSWORDS, startAdmin } from "./fake-control.ts";
 
 async function problemOf(response: Response): Promise<Problem> {
   assert.equal(response.headers.get("content-type"), "application/problem+json");

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type AdminConfig, AdminServer } from "../../../proxy/admin/admin.ts";
@@ -8,6 +7,7 @@ import type { Control } from "../../../proxy/control.ts";
 import { ERROR_ROWS, LbError } from "../../../proxy/errors.ts";
 import { Log } from "../../../proxy/log.ts";
 import { createMetrics, type Metrics } from "../../../proxy/metrics/metrics.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 /** A balancer that only remembers what it was told: for tests of what stands in front of `Control`. */
 
@@ -265,10 +265,4 @@ export async function startAdmin(
 export function basic(as: "admin" | "viewer"): string {
   const user = as === "admin" ? "admin" : "guest";
   return `Basic ${Buffer.from(`${user}:${PASSWORDS[as]}`).toString("base64")}`;
-}
-
-export function tempFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "lbctl-admin-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { escapeHtml, html } from "../../../proxy/admin/html.ts";
 import { age, bytes, count, share } from "../../../proxy/admin/stats-format.ts";
 import { type StatsView, statsFragment, statsPage } from "../../../proxy/admin/stats-page.ts";
-import type { NodeState } from "../../../proxy/api.ts";
+import { NODE_STATES } from "../../../proxy/node-state.ts";
 import { FakeControl, node, startAdmin } from "./fake-control.ts";
 
 function viewOf(control: FakeControl, more: Partial<StatsView> = {}): StatsView {
@@ -14,16 +14,6 @@ function viewOf(control: FakeControl, more: Partial<StatsView> = {}): StatsView 
 function textOf(markup: string): string {
   return markup.replace(/<[^>]*>/g, " ").replace(/\s+/g, " ");
 }
-
-const STATES: readonly NodeState[] = [
-  "joining",
-  "catching-up",
-  "in-sync",
-  "down",
-  "draining",
-  "maint",
-  "quarantined",
-];
 
 test("the page is whole without scripts: facts, every node, every route, and it reloads itself", async (t) => {
   const { call } = await startAdmin(t);
@@ -62,9 +52,10 @@ test("nothing on the page is inline: the policy would not let it run", async (t)
 });
 
 test("every state is told by a word, and never by a colour alone", () => {
-  const control = new FakeControl(STATES.map((state, index) => node(`app${index + 1}`, { state })));
+  const control = new FakeControl(NODE_STATES.map((state, index) => node(`app${index + 1}`, { state })));
   const markup = statsFragment(viewOf(control)).text;
-  for (const state of STATES) assert.match(markup, new RegExp(`<span class="pill \\w+">${state}</span>`));
+  for (const state of NODE_STATES)
+    assert.match(markup, new RegExp(`<span class="pill \\w+">${state}</span>`));
 });
 
 test("foreign text in a reason, a check, a reload or a name can't become markup", () => {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { stringify } from "yaml";
 import { type Config, ConfigError, loadConfig, parseConfig } from "../../../proxy/config/config.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../../proxy/config/units.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 const NODE = "nodes: [{ name: app1, url: http://127.0.0.1:4567 }]";
 
@@ -401,8 +401,7 @@ test("no value anywhere makes it fail other than by ConfigError", () => {
 });
 
 test("a file is read beside its own folder; one that can't be read is a ConfigError", (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "lb config "));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = tempFolder(t);
   const file = join(folder, "proxy.yaml");
   writeFileSync(file, NODE);
   assert.equal(loadConfig(file).dataDir, join(folder, "data"));

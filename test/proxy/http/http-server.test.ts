@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
 import { createTrafficServer } from "../../../proxy/http/http-server.ts";
 import { rawConnect, rawRequest } from "../../support/raw-http.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 import { startTraffic, trafficConfig } from "../../support/traffic.ts";
 import { until } from "../../support/wait.ts";
 
@@ -252,8 +252,7 @@ async function tlsGet(port: number): Promise<{ answer: string; subject: string |
 
 /** A self-signed certificate, made by the system's openssl. */
 function certificate(t: TestContext, name: string): { cert: string; key: string } {
-  const folder = mkdtempSync(join(tmpdir(), "lb-tls-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = tempFolder(t);
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   const options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
   execFileSync(

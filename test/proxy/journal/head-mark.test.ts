@@ -3,12 +3,12 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { HeadMark, readMark } from "../../../proxy/journal/head-mark.ts";
-import { temporaryFolder } from "../../support/journals.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 const mark = (head: number) => ({ journal: "0123456789abcdef", head, commit: head + 7 });
 
 test("the mark that was written last is read", (t) => {
-  const file = join(temporaryFolder(t), "folder", "journal.head");
+  const file = join(tempFolder(t), "folder", "journal.head");
   assert.equal(readMark(file), null);
   const writer = new HeadMark(file, mark(0));
   assert.deepEqual(readMark(file), mark(0));
@@ -21,7 +21,7 @@ test("the mark that was written last is read", (t) => {
 });
 
 test("a write torn at any byte leaves the mark before it", (t) => {
-  const file = join(temporaryFolder(t), "journal.head");
+  const file = join(tempFolder(t), "journal.head");
   const writer = new HeadMark(file, mark(1));
   writer.write(mark(2));
   const before = readFileSync(file);
@@ -39,7 +39,7 @@ test("a write torn at any byte leaves the mark before it", (t) => {
 });
 
 test("a flipped bit in one slot leaves the other; in both it is refused", (t) => {
-  const file = join(temporaryFolder(t), "journal.head");
+  const file = join(tempFolder(t), "journal.head");
   new HeadMark(file, mark(5)).close();
   const bytes = readFileSync(file);
   bytes[30] = (bytes[30] ?? 0) ^ 1;
@@ -51,7 +51,7 @@ test("a flipped bit in one slot leaves the other; in both it is refused", (t) =>
 });
 
 test("an empty mark is refused", (t) => {
-  const file = join(temporaryFolder(t), "journal.head");
+  const file = join(tempFolder(t), "journal.head");
   writeFileSync(file, "");
   assert.throws(() => readMark(file), { code: "journal_behind_mark" });
 });

@@ -18,8 +18,8 @@ import {
   newRecord,
   nodeRow,
   openTestJournal,
-  temporaryFolder,
 } from "../../support/journals.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 /** What a crash leaves behind: the files of a journal that was never closed. */
 interface Crashed {
@@ -30,16 +30,16 @@ interface Crashed {
 
 /** Copies of an open journal, one before and one after a commit with a record, an ack, an outcome and a cursor. */
 async function crashAround(t: TestContext): Promise<{ before: Crashed; after: Crashed }> {
-  const folder = temporaryFolder(t);
+  const folder = tempFolder(t);
   const journal = await openTestJournal(t, journalOptions(folder));
   await journal.saveNode(nodeRow("app1"));
   for (let id = 1; id <= 3; id++) await journal.append(newRecord(id));
-  const before = crashed(copyFolder(folder, temporaryFolder(t)));
+  const before = crashed(copyFolder(folder, tempFolder(t)));
   journal.ack(ackOf(1, "app1"));
   journal.settle(1, 201, null);
   journal.moveCursor("app1", 1);
   await journal.append(newRecord(4));
-  return { before, after: crashed(copyFolder(folder, temporaryFolder(t))) };
+  return { before, after: crashed(copyFolder(folder, tempFolder(t))) };
 }
 
 function crashed(folder: string): Crashed {
@@ -130,11 +130,11 @@ test("a flipped bit anywhere in the log is noticed, and nothing on the disk is c
 });
 
 test("a lost end of the log that held no record, but a node's quarantine, is noticed", async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = tempFolder(t);
   const journal = await openTestJournal(t, journalOptions(folder));
   await journal.append(newRecord(1));
   await journal.saveNode(nodeRow("app1", { admin: "quarantined" }));
-  const { options, log } = crashed(copyFolder(folder, temporaryFolder(t)));
+  const { options, log } = crashed(copyFolder(folder, tempFolder(t)));
   const bytes = readFileSync(log);
   flip(bytes, bytes.length * 8 - 100);
   writeFileSync(log, bytes);
@@ -207,7 +207,7 @@ test("the last record gone is noticed", async (t) => {
 
 /** A closed journal with something in every table. */
 async function closedJournal(t: TestContext): Promise<Crashed> {
-  const made = crashed(temporaryFolder(t));
+  const made = crashed(tempFolder(t));
   const journal = await openTestJournal(t, made.options);
   await journal.saveNode(nodeRow("app1", { admin: "quarantined", reason: "a reason to look for" }));
   const idempotency = (id: number) => ({ key: `idempotency-${id}`, fingerprint: "print" });

@@ -8,14 +8,8 @@ import { Committer } from "../../../proxy/journal/journal-commit.ts";
 import { openStore } from "../../../proxy/journal/journal-open.ts";
 import { JournalStore } from "../../../proxy/journal/journal-store.ts";
 import { Sealer } from "../../../proxy/journal/seal.ts";
-import {
-  ackOf,
-  journalOptions,
-  newRecord,
-  nodeRow,
-  openTestJournal,
-  temporaryFolder,
-} from "../../support/journals.ts";
+import { ackOf, journalOptions, newRecord, nodeRow, openTestJournal } from "../../support/journals.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 const KIB = 1024;
 
@@ -39,7 +33,7 @@ async function fill(journal: Journal): Promise<number[]> {
 }
 
 test("a full journal refuses writes, goes on with acks, cursors and states, and recovers by purging", async (t) => {
-  const options = journalOptions(temporaryFolder(t), {
+  const options = journalOptions(tempFolder(t), {
     maxBytes: 512 * KIB,
     retention: 0,
     idempotencyWindow: 0,
@@ -67,7 +61,7 @@ test("a full journal refuses writes, goes on with acks, cursors and states, and 
 });
 
 test("a repeat is answered by a full journal, too", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t), { maxBytes: 256 * KIB }));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t), { maxBytes: 256 * KIB }));
   const record = newRecord(1, { idempotency: { key: "k", fingerprint: "f" } });
   await journal.append(record);
   await fill(journal);
@@ -75,7 +69,7 @@ test("a repeat is answered by a full journal, too", async (t) => {
 });
 
 test("a record that is larger than the room left is refused alone, in the middle of a batch", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t), { maxBytes: 512 * KIB }));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t), { maxBytes: 512 * KIB }));
   const { request } = newRecord(1);
   const huge = newRecord(2, { request: { ...request, body: Buffer.alloc(600 * KIB) } });
   const outcomes = await Promise.allSettled(
@@ -87,7 +81,7 @@ test("a record that is larger than the room left is refused alone, in the middle
 
 /** A committer over a store of so many bytes, with no soft limit before the hard one (max_page_count). */
 function hardLimited(t: TestContext, maxBytes: number) {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const opened = openStore(options, maxBytes - 1024 * KIB, true);
   t.after(() => opened.store.close());
   const limits = { maxBytes: Number.MAX_SAFE_INTEGER, idempotencyWindow: 0 };
@@ -171,7 +165,7 @@ class TightStore extends JournalStore {
 }
 
 test("no room to empty the log into the database: the log is used further", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const { id, master, store: made, mark } = openStore(options, options.maxBytes, true);
   made.close();
   const store = new TightStore(join(options.dataDir, "journal.db"), options.maxBytes);

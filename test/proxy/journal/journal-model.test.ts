@@ -4,12 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  type Appended,
-  type Journal,
-  type JournalOptions,
-  openJournal,
-} from "../../../proxy/journal/journal.ts";
+import type { Appended, Journal, JournalOptions } from "../../../proxy/journal/journal.ts";
+import { openJournal } from "../../../proxy/journal/journal-start.ts";
 import { ackOf, journalOptions, newRecord, nodeRow, readAll } from "../../support/journals.ts";
 
 /**

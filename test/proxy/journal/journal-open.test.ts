@@ -7,8 +7,10 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { ERROR_ROWS, type ErrorCode, LbError } from "../../../proxy/errors.ts";
-import { acceptJournal, type JournalOptions, openJournal } from "../../../proxy/journal/journal.ts";
+import type { JournalOptions } from "../../../proxy/journal/journal.ts";
+import { acceptJournal } from "../../../proxy/journal/journal-open.ts";
 import { rowCheck } from "../../../proxy/journal/journal-schema.ts";
+import { openJournal } from "../../../proxy/journal/journal-start.ts";
 import {
   copyFolder,
   filesBelow,
@@ -17,15 +19,15 @@ import {
   nodeRow,
   openTestJournal,
   readAll,
-  temporaryFolder,
 } from "../../support/journals.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 /** A closed journal with `count` records. */
 async function madeJournal(
   t: TestContext,
   count: number,
 ): Promise<{ folder: string; options: JournalOptions; id: string }> {
-  const folder = temporaryFolder(t);
+  const folder = tempFolder(t);
   const options = journalOptions(folder);
   const journal = await openTestJournal(t, options);
   await journal.saveNode(nodeRow("app1"));
@@ -84,7 +86,7 @@ test("a key file that was cut is refused", async (t) => {
 });
 
 test("a key file that is there before the journal is used", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const key = `lb-key 1 ${"cd".repeat(32)}\n`;
   writeFileSync(options.keyFile, key);
   await openTestJournal(t, options);
@@ -121,14 +123,14 @@ test("a newer minor format is read and written: what it added is left alone", as
 });
 
 test("a file that is no journal is refused", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   mkdirSync(options.dataDir);
   writeFileSync(join(options.dataDir, "journal.db"), "this is something else entirely".repeat(200));
   await assertRefused(options, "journal_corrupt", /not a database/);
 });
 
 test("another SQLite database is refused", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   mkdirSync(options.dataDir);
   const db = new DatabaseSync(join(options.dataDir, "journal.db"));
   db.exec("CREATE TABLE users (name TEXT)");
@@ -137,7 +139,7 @@ test("another SQLite database is refused", async (t) => {
 });
 
 test("a data folder that cannot be written is refused", async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = tempFolder(t);
   writeFileSync(join(folder, "file"), "");
   await assert.rejects(
     openJournal(journalOptions(folder, { dataDir: join(folder, "file", "data") }), [], () => {}),
@@ -146,7 +148,7 @@ test("a data folder that cannot be written is refused", async (t) => {
 });
 
 test("a second process is refused while the first has the journal open, and gets it once that is killed", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const child = startChild(t, options);
   await child.said("open");
   await assert.rejects(
@@ -159,7 +161,7 @@ test("a second process is refused while the first has the journal open, and gets
 });
 
 test("a journal that this process has open is not opened twice", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   await openTestJournal(t, options);
   await assert.rejects(
     openJournal(options, [], () => {}),
@@ -168,7 +170,7 @@ test("a journal that this process has open is not opened twice", async (t) => {
 });
 
 test("making a journal that was cut short is taken up again", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   mkdirSync(options.dataDir);
   const db = new DatabaseSync(join(options.dataDir, "journal.db"));
   db.exec("PRAGMA journal_mode = WAL");
@@ -239,7 +241,7 @@ test("an empty data folder is refused while the mark tells of a journal: its dis
 });
 
 test("kill -9 at any time: every append that resolved is there, as it was, and no seq comes twice", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const told = new Map<number, string>();
   for (let round = 0; round < 6; round++) {
     const child = startChild(t, options, String(round));

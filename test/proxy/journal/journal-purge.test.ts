@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  journalOptions,
-  newRecord,
-  nodeRow,
-  openTestJournal,
-  readAll,
-  temporaryFolder,
-} from "../../support/journals.ts";
+import { journalOptions, newRecord, nodeRow, openTestJournal, readAll } from "../../support/journals.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/wait.ts";
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
 test("bodies go once every member acked and retention has passed; the story stays while the key is remembered", async (t) => {
-  const options = journalOptions(temporaryFolder(t), { retention: 0 });
+  const options = journalOptions(tempFolder(t), { retention: 0 });
   const journal = await openTestJournal(t, options);
   await journal.saveNode(nodeRow("app1", { cursor: 0 }));
   await journal.saveNode(nodeRow("app2", { cursor: 0 }));
@@ -35,7 +29,7 @@ test("bodies go once every member acked and retention has passed; the story stay
 });
 
 test("records that are younger than the retention stay", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t), { retention: 3_600_000 }));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t), { retention: 3_600_000 }));
   await journal.append(newRecord(1));
   await journal.saveNode(nodeRow("app1", { cursor: 1 }));
   assert.equal(await journal.purge(), 1);
@@ -44,7 +38,7 @@ test("records that are younger than the retention stay", async (t) => {
 test("retention null keeps everything", async (t) => {
   const journal = await openTestJournal(
     t,
-    journalOptions(temporaryFolder(t), { retention: null, idempotencyWindow: 0 }),
+    journalOptions(tempFolder(t), { retention: null, idempotencyWindow: 0 }),
   );
   await journal.append(newRecord(1));
   await journal.saveNode(nodeRow("app1", { cursor: 1 }));
@@ -52,7 +46,7 @@ test("retention null keeps everything", async (t) => {
 });
 
 test("only members hold the purge back, and without any nothing is purged", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t), { retention: 0 }));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t), { retention: 0 }));
   await Promise.all(ids(3).map((id) => journal.append(newRecord(id))));
   await journal.saveNode(nodeRow("new", { member: false }));
   assert.equal(await journal.purge(), 1);
@@ -61,7 +55,7 @@ test("only members hold the purge back, and without any nothing is purged", asyn
 });
 
 test("rows go when the idempotency window has passed, too, and no seq is given again when all are gone", async (t) => {
-  const options = journalOptions(temporaryFolder(t), { retention: 0, idempotencyWindow: 0 });
+  const options = journalOptions(tempFolder(t), { retention: 0, idempotencyWindow: 0 });
   const journal = await openTestJournal(t, options);
   await Promise.all(ids(1200).map((id) => journal.append(newRecord(id))));
   await journal.saveNode(nodeRow("app1", { cursor: 1200 }));
@@ -76,7 +70,7 @@ test("rows go when the idempotency window has passed, too, and no seq is given a
 });
 
 test("the timer purges without being asked", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t), { retention: 0 }));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t), { retention: 0 }));
   await journal.append(newRecord(1));
   await journal.saveNode(nodeRow("app1", { cursor: 1 }));
   assert.ok(await until(() => journal.first === 2, { timeout: 5000 }));

@@ -14,12 +14,12 @@ import {
   nodeRow,
   openTestJournal,
   readAll,
-  temporaryFolder,
 } from "../../support/journals.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/wait.ts";
 
 test("a record comes back as it was given", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const request = {
     method: "PUT",
     target: "/a%20b?token=1&x=\u00fc",
@@ -49,14 +49,14 @@ test("a record comes back as it was given", async (t) => {
 });
 
 test("an empty body comes back empty", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const { request } = newRecord(1);
   await journal.append(newRecord(1, { request: { ...request, body: new Uint8Array(0) } }));
   assert.equal((await journal.read(1, 1))[0]?.request.body.length, 0);
 });
 
 test("a body that is a piece of a larger buffer is stored alone", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const pool = Buffer.from("before-body-after");
   const { request } = newRecord(1);
   await journal.append(newRecord(1, { request: { ...request, body: pool.subarray(7, 11) } }));
@@ -65,7 +65,7 @@ test("a body that is a piece of a larger buffer is stored alone", async (t) => {
 });
 
 test("seqs are 1, 2, 3 and go on where they were after a restart", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const first = await openTestJournal(t, options);
   const appended = await Promise.all([1, 2, 3].map((id) => first.append(newRecord(id))));
   assert.deepEqual(
@@ -85,12 +85,12 @@ test("seqs are 1, 2, 3 and go on where they were after a restart", async (t) => 
 });
 
 test("a journal whose founding nodes were not all declared empty says so", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)), { empty: false });
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)), { empty: false });
   assert.equal(journal.foundedEmpty, false);
 });
 
 test("committed gets the new records in seq order, on disk already, before any append resolves", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const events: string[] = [];
   const journal = await openTestJournal(t, options, {
     committed: (records) => {
@@ -113,7 +113,7 @@ test("committed gets the new records in seq order, on disk already, before any a
 });
 
 test("appends that come together share commits", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const appended = await Promise.all(Array.from({ length: 500 }, (_, id) => journal.append(newRecord(id))));
   assert.deepEqual(
     appended.map(({ seq }) => seq),
@@ -125,7 +125,7 @@ test("appends that come together share commits", async (t) => {
 test("appends that come while a commit runs share the next one", async (t) => {
   const groups: number[] = [];
   const committed = (records: readonly JournalRecord[]) => void groups.push(records.length);
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)), { committed });
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)), { committed });
   const all: Promise<unknown>[] = [];
   for (let turn = 0; turn < 100; turn++) {
     all.push(journal.append(newRecord(turn)));
@@ -136,7 +136,7 @@ test("appends that come while a commit runs share the next one", async (t) => {
 });
 
 test("the same Idempotency-Key and request is a repeat, another request a mismatch, within one batch, too", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const same = newRecord(1, { idempotency: { key: "k", fingerprint: "f" } });
   const other = newRecord(2, { idempotency: { key: "k", fingerprint: "g" } });
   const kinds = await Promise.all([same, same, other].map((record) => journal.append(record)));
@@ -151,7 +151,7 @@ test("the same Idempotency-Key and request is a repeat, another request a mismat
 });
 
 test("a repeat of a write with a 4xx outcome is a repeat, of one with a 5xx outcome a new record", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const record = newRecord(1, { idempotency: { key: "k", fingerprint: "f" } });
   await journal.append(record);
   journal.settle(1, 500, null);
@@ -161,14 +161,14 @@ test("a repeat of a write with a 4xx outcome is a repeat, of one with a 5xx outc
 });
 
 test("an Idempotency-Key is forgotten when its window has passed", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t), { idempotencyWindow: 30 }));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t), { idempotencyWindow: 30 }));
   const record = newRecord(1, { idempotency: { key: "k", fingerprint: "f" } });
   await journal.append(record);
   assert.deepEqual(await until(async () => (await journal.append(record)).kind === "recorded"), true);
 });
 
 test("acks, outcomes and cursors are on disk soon without anything that pushes them", async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = tempFolder(t);
   const options = journalOptions(folder);
   const journal = await openTestJournal(t, options);
   await journal.saveNode(nodeRow("app1"));
@@ -179,7 +179,7 @@ test("acks, outcomes and cursors are on disk soon without anything that pushes t
   journal.moveCursor("app1", 1);
   await until(() => (readMark(options.headFile)?.commit ?? 0) > commit, { timeout: 2000 });
 
-  const crashed = await openTestJournal(t, journalOptions(copyFolder(folder, temporaryFolder(t))));
+  const crashed = await openTestJournal(t, journalOptions(copyFolder(folder, tempFolder(t))));
   assert.deepEqual(await crashed.nodes(), [nodeRow("app1", { cursor: 1 })]);
   const story = await crashed.story(1);
   assert.equal(story?.outcome, 201);
@@ -187,7 +187,7 @@ test("acks, outcomes and cursors are on disk soon without anything that pushes t
 });
 
 test("the answer of a write is kept", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const journal = await openTestJournal(t, options);
   await Promise.all([journal.append(newRecord(1)), journal.append(newRecord(2))]);
   const answer = { status: 201, headers: ["content-type", "text/plain"], body: Buffer.from("welcome") };
@@ -203,7 +203,7 @@ test("the answer of a write is kept", async (t) => {
 });
 
 test("cursors only go forwards, and never beyond the head", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   await journal.saveNode(nodeRow("app1"));
   await Promise.all([1, 2, 3].map((id) => journal.append(newRecord(id))));
   journal.moveCursor("app1", 2);
@@ -214,7 +214,7 @@ test("cursors only go forwards, and never beyond the head", async (t) => {
 });
 
 test("ackedBeyond gives the acks behind the cursor, of this node alone, over any number of records", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   await journal.saveNode(nodeRow("app1"));
   await journal.saveNode(nodeRow("app2"));
   await Promise.all(Array.from({ length: 4100 }, (_, id) => journal.append(newRecord(id))));
@@ -229,7 +229,7 @@ test("ackedBeyond gives the acks behind the cursor, of this node alone, over any
 });
 
 test("a node that is removed and added again starts without acks, and its old acks keep its name", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   await journal.saveNode(nodeRow("app1"));
   await journal.append(newRecord(1));
   journal.ack(ackOf(1, "app1"));
@@ -242,7 +242,7 @@ test("a node that is removed and added again starts without acks, and its old ac
 });
 
 test("resetNode, and a cursor that is set back, forget the node's acks; saving its state does not", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   await journal.saveNode(nodeRow("app1"));
   await Promise.all([1, 2, 3, 4].map((id) => journal.append(newRecord(id))));
   journal.ack(ackOf(1, "app1"));
@@ -258,7 +258,7 @@ test("resetNode, and a cursor that is set back, forget the node's acks; saving i
 });
 
 test("a record set aside is marked in reads and listed, until it is taken back", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const journal = await openTestJournal(t, options);
   await Promise.all([1, 2].map((id) => journal.append(newRecord(id))));
   await journal.setAside(2, true);
@@ -277,7 +277,7 @@ test("a record set aside is marked in reads and listed, until it is taken back",
 });
 
 test("pending lists what some member has not acked, up to the limit, and never a query or a body", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   for (const name of ["app1", "app2"]) await journal.saveNode(nodeRow(name));
   await journal.saveNode(nodeRow("new", { member: false }));
   const { request } = newRecord(1);
@@ -302,7 +302,7 @@ test("pending lists what some member has not acked, up to the limit, and never a
 });
 
 test("a read gives at most its limit, 256 records or 1 MiB, and at least one record", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const { request } = newRecord(1);
   const large = newRecord("large", { request: { ...request, body: Buffer.alloc(700_000, 1) } });
   await Promise.all(Array.from({ length: 300 }, (_, id) => journal.append(newRecord(id))));
@@ -317,7 +317,7 @@ test("a read gives at most its limit, 256 records or 1 MiB, and at least one rec
 });
 
 test("a record larger than a read's 1 MiB is stored and read", async (t) => {
-  const journal = await openTestJournal(t, journalOptions(temporaryFolder(t)));
+  const journal = await openTestJournal(t, journalOptions(tempFolder(t)));
   const { request } = newRecord(1);
   const body = Buffer.alloc(3_000_000, 7);
   await journal.append(newRecord(1, { request: { ...request, body } }));
@@ -325,7 +325,7 @@ test("a record larger than a read's 1 MiB is stored and read", async (t) => {
 });
 
 test("no password, username, key or query is on the disk in clear", async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = tempFolder(t);
   const journal = await openTestJournal(t, journalOptions(folder));
   const request = {
     method: "POST",
@@ -364,7 +364,7 @@ test("no password, username, key or query is on the disk in clear", async (t) =>
 });
 
 test("the journal's files can be read by their owner alone", async (t) => {
-  const folder = temporaryFolder(t);
+  const folder = tempFolder(t);
   const options = journalOptions(folder);
   const journal = await openTestJournal(t, options);
   await journal.append(newRecord(1));
@@ -376,7 +376,7 @@ test("the journal's files can be read by their owner alone", async (t) => {
 });
 
 test("macs differ by purpose and by where a part ends, and are the same after a restart", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const journal = await openTestJournal(t, options);
   const mac = journal.mac("order", "ab", "c");
   assert.match(mac, /^[0-9a-f]{32}$/);
@@ -388,7 +388,7 @@ test("macs differ by purpose and by where a part ends, and are the same after a 
 });
 
 test("what is buffered when the journal is closed is on disk, and a closed journal takes nothing more", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const journal = await openTestJournal(t, options);
   await journal.saveNode(nodeRow("app1"));
   await journal.append(newRecord(1));
@@ -403,7 +403,7 @@ test("what is buffered when the journal is closed is on disk, and a closed journ
 });
 
 test("a journal whose disk gives errors stops: every call rejects, and the owner is told once", async (t) => {
-  const options = journalOptions(temporaryFolder(t));
+  const options = journalOptions(tempFolder(t));
   const failures: Error[] = [];
   const journal = await openTestJournal(t, options, { failed: (error) => void failures.push(error) });
   const { request } = newRecord(1);

@@ -4,7 +4,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { keyId, loadKey, macKeys, macOf, SEAL_OVERHEAD, Sealer } from "../../../proxy/journal/seal.ts";
-import { temporaryFolder } from "../../support/journals.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 const plain = Buffer.from("the password is alohomora");
 
@@ -60,7 +60,7 @@ test("seals of more openings than are kept at hand all open", () => {
 });
 
 test("the key file is made once, for its owner alone, and read again", (t) => {
-  const file = join(temporaryFolder(t), "keys", "journal.key");
+  const file = join(tempFolder(t), "keys", "journal.key");
   assert.throws(() => loadKey(file, false), { code: "journal_wrong_key" });
   const key = loadKey(file, true);
   assert.equal(key.length, 32);
@@ -78,7 +78,7 @@ for (const text of [
   `lb-key 1 ${"ab".repeat(33)}\n`,
 ]) {
   test(`a key file with ${JSON.stringify(text.slice(0, 24))} in it is refused`, (t) => {
-    const file = join(temporaryFolder(t), "journal.key");
+    const file = join(tempFolder(t), "journal.key");
     writeFileSync(file, text);
     assert.throws(() => loadKey(file, true), { code: "journal_wrong_key" });
   });

@@ -3,10 +3,10 @@ import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { tempFolder } from "../../support/apps.ts";
 import { type BareCluster, seqOf, seqsAt, startCluster } from "../../support/bare-cluster.ts";
 import { ask, register } from "../../support/client.ts";
 import type { Arrival, Reaction } from "../../support/nodes.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
 
 /** The seqs that the files on disk hold, read from a copy: the balancer keeps the originals locked. */
 function seqsOnDisk(folder: string, scratch: string): Set<number> {

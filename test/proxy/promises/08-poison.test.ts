@@ -12,24 +12,14 @@ import {
   writesAt,
 } from "../../support/bare-cluster.ts";
 import { barrier, key, read, register } from "../../support/client.ts";
-import type { Arrival, Reaction, TestNode } from "../../support/nodes.ts";
+import type { TestNode } from "../../support/nodes.ts";
+import { meanwhile, poison, startWithSetAside } from "../../support/poison.ts";
 import { until } from "../../support/wait.ts";
-
-/** Everything but the poison is answered at once. */
-function poison(user: string, reaction: Reaction) {
-  return (arrival: Arrival): Reaction =>
-    arrival.method === "POST" && userOf(arrival) === user ? reaction : {};
-}
 
 async function states(balancer: {
   status(): Promise<{ nodes: readonly { state: string }[] }>;
 }): Promise<string[]> {
   return (await balancer.status()).nodes.map(({ state }) => state);
-}
-
-/** Keeps other writes going until the condition holds: they show that the nodes run. */
-async function meanwhile(balancer: { url: string }, condition: () => Promise<boolean>): Promise<void> {
-  for (let n = 0; !(await condition()); n++) await register(balancer, `other${n}`);
 }
 
 for (const status of [500, 503, 429]) {
@@ -131,15 +121,8 @@ for (const fault of ["hang", "reset"] as const) {
 }
 
 test("promise 8, a poison write stops nobody: skipped means for good, on all nodes, also after a restart", async (t) => {
-  const { balancer, nodes } = await startCluster(t, 3, {
-    writes: { maxAttempts: 2, attemptTimeout: "300ms", sendTimeout: "200ms", ackTimeout: "700ms" },
-  });
   // app3 is away all the while, and the balancer starts anew before it is back.
-  await nodes[2]?.stop();
-  await balancer.reached("app3", "down");
-  for (const node of nodes) node.behave(poison("ada", { fault: "reset" }));
-  await register(balancer, "ada", key("k1"));
-  await meanwhile(balancer, async () => (await balancer.write(1)).setAside);
+  const { balancer, nodes } = await startWithSetAside(t, 3, { away: true, headers: key("k1") });
   await balancer.admin("/api/writes/1/skip", "POST");
   for (const node of nodes) node.behave({});
   await balancer.kill9();
@@ -176,15 +159,8 @@ test("promise 8, a poison write stops nobody: a write without a key that is set 
 });
 
 test("promise 8, a poison write stops nobody: set aside survives a restart; a node that was away then holds it, too", async (t) => {
-  const { balancer, nodes } = await startCluster(t, 3, {
-    writes: { maxAttempts: 2, attemptTimeout: "300ms", sendTimeout: "200ms", ackTimeout: "700ms" },
-  });
+  const { balancer, nodes } = await startWithSetAside(t, 3, { away: true });
   const away = nodes[2] as TestNode;
-  await away.stop();
-  await balancer.reached("app3", "down");
-  for (const node of nodes) node.behave(poison("ada", { fault: "reset" }));
-  await register(balancer, "ada");
-  await meanwhile(balancer, async () => (await balancer.write(1)).setAside);
   await away.restart();
   await balancer.reached("app3", "in-sync");
   assert.ok(!seqsAt(away).includes(1), "not sent there either");
@@ -199,15 +175,8 @@ test("promise 8, a poison write stops nobody: set aside survives a restart; a no
 });
 
 test("promise 8, a poison write stops nobody: retry reaches a node that was away while it was set aside", async (t) => {
-  const { balancer, nodes } = await startCluster(t, 3, {
-    writes: { maxAttempts: 2, attemptTimeout: "300ms", sendTimeout: "200ms", ackTimeout: "700ms" },
-  });
+  const { balancer, nodes } = await startWithSetAside(t, 3, { away: true });
   const away = nodes[2] as TestNode;
-  await away.stop();
-  await balancer.reached("app3", "down");
-  for (const node of nodes) node.behave(poison("ada", { fault: "reset" }));
-  await register(balancer, "ada");
-  await meanwhile(balancer, async () => (await balancer.write(1)).setAside);
   for (const node of nodes) node.behave({});
   await balancer.admin("/api/writes/1/retry", "POST");
   await until(async () => (await balancer.write(1)).outcome === 200);

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { chmod, lstat, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { loadClusterConfig, withNodeCount, writeNodeCount } from "../../cli/cluster-config.ts";
+import { loadClusterConfig } from "../../cli/config-file.ts";
 import { UserError } from "../../cli/errors.ts";
+import { withNodeCount, writeNodeCount } from "../../cli/node-count.ts";
 import { CONFIG_TEMPLATE } from "../../cli/tools/config-template.ts";
-import { testDir } from "./support.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 /** lbctl.yaml, and a line that must be among its problems. */
 const WRONG: readonly (readonly [string, RegExp])[] = [
@@ -45,7 +46,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
 
 for (const [yaml, expected] of WRONG) {
   test(`lbctl.yaml is refused: ${JSON.stringify(yaml).slice(0, 60)}`, async (t) => {
-    const { problems, exitCode } = await refusal(await configFile(await testDir(t), yaml));
+    const { problems, exitCode } = await refusal(await configFile(tempFolder(t), yaml));
     assert.equal(exitCode, 2);
     assert.ok(
       problems.some((problem) => expected.test(problem)),
@@ -56,7 +57,7 @@ for (const [yaml, expected] of WRONG) {
 
 test("every problem is said at once, with its path", async (t) => {
   const yaml = "name: A\nnodes: 12\nfoo: 1\nports: { traffic: x }\nproxy: { cluster: y }\n";
-  const { problems, message } = await refusal(await configFile(await testDir(t), yaml));
+  const { problems, message } = await refusal(await configFile(tempFolder(t), yaml));
   assert.deepEqual(problems.map((problem) => problem.split(":")[0]).sort(), [
     "foo",
     "name",
@@ -68,7 +69,7 @@ test("every problem is said at once, with its path", async (t) => {
 });
 
 test("without a file the defaults hold", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   const before = process.cwd();
   process.chdir(dir);
   try {
@@ -82,20 +83,20 @@ test("without a file the defaults hold", async (t) => {
 });
 
 test("a file that is named must be there", async (t) => {
-  const error = await refusal(join(await testDir(t), "lbctl.yaml"));
+  const error = await refusal(join(tempFolder(t), "lbctl.yaml"));
   assert.match(error.message, /^expected a config file at .*, got ENOENT$/);
   assert.equal(error.exitCode, 2);
 });
 
 test("the template that init writes says the defaults", async (t) => {
-  const config = await loadClusterConfig(await configFile(await testDir(t), CONFIG_TEMPLATE));
-  const bare = await loadClusterConfig(await configFile(await testDir(t), ""));
+  const config = await loadClusterConfig(await configFile(tempFolder(t), CONFIG_TEMPLATE));
+  const bare = await loadClusterConfig(await configFile(tempFolder(t), ""));
   assert.deepEqual({ ...config, file: "", dir: "", nodes: 3 }, { ...bare, file: "", dir: "", nodes: 3 });
 });
 
 test("the template's commented settings are right, too", async (t) => {
   const all = CONFIG_TEMPLATE.replace("proxy: {}", "proxy:").replaceAll(/^# {2}(?=\w)/gm, "  ");
-  const { proxy } = await loadClusterConfig(await configFile(await testDir(t), all));
+  const { proxy } = await loadClusterConfig(await configFile(tempFolder(t), all));
   assert.deepEqual(Object.keys(proxy), ["ack", "health", "writes", "limits", "log"]);
 });
 
@@ -111,7 +112,7 @@ test("the number of nodes is added where it is missing, and comments stay", () =
 });
 
 test("the file keeps its permissions, and a link to it stays one", async (t) => {
-  const dir = await testDir(t);
+  const dir = tempFolder(t);
   const file = await configFile(dir, "nodes: 3\n");
   await chmod(file, 0o640);
   await symlink(file, join(dir, "link.yaml"));
