@@ -324,8 +324,8 @@ export class Cluster {
 }
 
 function notSetAside(seq: number): LbError {
-  const expected = "expected a write that is set aside (to skip: or one that no node has acked)";
-  return new LbError("not_set_aside", `${expected}, got write ${seq}, which is not`);
+  const detail = `expected a write that is set aside, got write ${seq}, which is not (any more)`;
+  return new LbError("not_set_aside", detail);
 }
 
 function legOutcome(attempt: Attempt): LegOutcome {

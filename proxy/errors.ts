@@ -303,7 +303,7 @@ const TABLE = {
   not_set_aside: {
     status: 409,
     title: "The write is not set aside",
-    next: "Only writes set aside can be retried or skipped; `lbctl writes list --pending` shows them.",
+    next: "A write that is set aside can be retried or skipped, one that no node has acked can be skipped; `lbctl writes list --pending` shows them.",
   },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -4,6 +4,7 @@ import type { TestContext } from "node:test";
 import { type BareCluster, startCluster, userOf } from "./bare-cluster.ts";
 import { register } from "./client.ts";
 import type { Arrival, Reaction } from "./nodes.ts";
+import { until } from "./wait.ts";
 
 /** Few attempts, and each of them short. */
 const HASTY = { maxAttempts: 2, attemptTimeout: "300ms", sendTimeout: "200ms", ackTimeout: "700ms" };
@@ -22,12 +23,17 @@ export async function meanwhile(balancer: { url: string }, condition: () => Prom
 /**
  * A cluster whose write 1, ada's, was acked by no node and is set aside; all others are answered.
  * @param away the last node is down all the while
+ * @param behind write 2 is ada's, too, and is held back
  * @param headers sent along with write 1
  */
 export async function startWithSetAside(
   t: TestContext,
   count: number,
-  { away = false, headers = {} }: { away?: boolean; headers?: Readonly<Record<string, string>> } = {},
+  {
+    away = false,
+    behind = false,
+    headers = {},
+  }: { away?: boolean; behind?: boolean; headers?: Readonly<Record<string, string>> } = {},
 ): Promise<BareCluster> {
   const cluster = await startCluster(t, count, { writes: HASTY });
   const { nodes, balancer } = cluster;
@@ -36,7 +42,12 @@ export async function startWithSetAside(
     await balancer.reached(`app${count}`, "down");
   }
   for (const node of nodes) node.behave(poison("ada", { fault: "reset" }));
-  await register(balancer, "ada", headers);
+  const first = register(balancer, "ada", headers);
+  if (behind) {
+    await until(async () => (await balancer.status()).head === 1, { what: "write 1 recorded" });
+    await register(balancer, "ada");
+  }
+  await first;
   await meanwhile(balancer, async () => (await balancer.write(1)).setAside);
   return cluster;
 }
