@@ -112,6 +112,7 @@ export class Cluster {
     }
     this.upstream.reorder(config.nodes.map(({ name }) => name));
     this.#metrics.setNodes(config.nodes.map(({ name }) => name));
+    this.writes.reconfigured();
   }
 
   /** For good: what is in flight may end, the journal forgets the node. */
@@ -299,7 +300,7 @@ export class Cluster {
     this.#metrics.nodeState(node.name, to);
     if (to === "quarantined") this.#metrics.quarantined(node.name);
     this.#save(node);
-    if (from === "in-sync") this.writes.nodeLeft(node.name);
+    if (from === "in-sync") this.writes.nodeLeft(node);
     if (to === "in-sync") this.writes.nodeJoined(node);
     if (to === "joining") this.#needsHistory(node);
     this.#members.get(node.name)?.delivery.wake();

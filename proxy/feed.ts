@@ -61,7 +61,7 @@ export class Feed {
 
   /** Reads one record again that was let go; nothing comes of it where it is gone. */
   async reread(seq: number): Promise<JournalRecord | undefined> {
-    const [record] = await this.#journal.read(seq, 1).catch(() => []);
+    const [record] = await this.#journal.read(seq, 1).catch((error: unknown) => this.#failed(error));
     return record?.seq === seq ? record : undefined;
   }
 
@@ -109,11 +109,16 @@ export class Feed {
         this.#events.ready();
       },
       (error: unknown) => {
-        // Any other failure is the journal's own: its owner hears of it and stops the process.
         this.#reading = false;
-        if (error instanceof LbError && error.code === "journal_purged") this.#events.purged();
+        this.#failed(error);
       },
     );
+  }
+
+  /** Any other failure is the journal's own: its owner hears of it and stops the process. */
+  #failed(error: unknown): JournalRecord[] {
+    if (error instanceof LbError && error.code === "journal_purged") this.#events.purged();
+    return [];
   }
 
   #takeIn(records: readonly JournalRecord[], head: number, last: number): void {

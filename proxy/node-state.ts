@@ -61,7 +61,7 @@ export function nextState(state: NodeState, event: NodeEvent, facts: NodeFacts):
     case "ready":
       return isAdminState(state) ? serving(facts) : state;
     case "lost-history":
-      return state === "maint" || state === "down" ? state : "joining";
+      return isAdminState(state) || state === "down" ? state : "joining";
     default:
       return isAdminState(state) ? state : byHealthAndHistory(state, event, facts);
   }

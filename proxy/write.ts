@@ -52,13 +52,13 @@ export type Decided = Pick<JournalRecord, "seq" | "key" | "clientKey" | "route" 
 export interface WritePolicy {
   readonly ack: WriteRoute["ack"];
   readonly minInSync: number;
-  /** Members when the write was recorded; a quorum is more than half of them. */
-  readonly members: number;
+  /** Members when the write was recorded, as far as they were not removed since; a quorum is more than half. */
+  readonly members: readonly string[];
 }
 
 export class Write {
   readonly record: Decided;
-  readonly policy: WritePolicy;
+  policy: WritePolicy;
   /** The answer that settled it. */
   answer: Answer | null = null;
   /** When it was recorded by this process (monotonic ms), or null after a restart: counts as answered. */
@@ -66,7 +66,9 @@ export class Write {
   /** In-sync nodes that have to answer, in config order where it matters to the reply. */
   readonly #awaited = new Set<string>();
   readonly #answers = new Map<string, Answer>();
-  /** Answers of nodes that were in-sync when they gave them: only these count for the policy. */
+  /** Nodes that an operator drains: nobody waits for them, but they have all that the others have. */
+  readonly #draining = new Set<string>();
+  /** Answers of nodes that were in-sync or draining when they gave them: only these count for the policy. */
   readonly #counted = new Map<string, Answer>();
   readonly #trouble = new Map<string, Trouble>();
   readonly #missed = new Set<string>();
@@ -112,7 +114,7 @@ export class Write {
   answered(node: string, answer: Answer): void {
     this.#answers.set(node, answer);
     this.#trouble.delete(node);
-    if (this.#awaited.has(node)) this.#count(node, answer);
+    if (this.#awaited.has(node) || this.#draining.has(node)) this.#count(node, answer);
     this.#decide();
   }
 
@@ -145,9 +147,18 @@ export class Write {
   }
 
   /** A node left the in-sync set: it is not waited for any more. */
-  left(node: string): void {
+  left(node: string, { draining = false } = {}): void {
     if (!this.#awaited.delete(node)) return;
+    if (draining) this.#draining.add(node);
     this.#agreeOnError();
+    this.#decide();
+  }
+
+  /** The config changed: nodes that are gone count no more, neither as members nor by their answers. */
+  reconfigured(minInSync: number, isThere: (node: string) => boolean): void {
+    this.policy = { ...this.policy, minInSync, members: this.policy.members.filter(isThere) };
+    if (this.answer === null)
+      for (const node of this.#counted.keys()) if (!isThere(node)) this.#counted.delete(node);
     this.#decide();
   }
 
@@ -162,6 +173,7 @@ export class Write {
 
   /** A node joined the in-sync set while this write waits: it is waited for, too. */
   joined(node: string): void {
+    this.#draining.delete(node);
     this.#awaited.add(node);
     const answer = this.#answers.get(node);
     if (answer !== undefined) this.#count(node, answer);
@@ -225,7 +237,10 @@ export class Write {
   #policyHolds(): boolean {
     const { ack, minInSync, members } = this.policy;
     if (ack === "one") return this.#counted.size >= 1;
-    if (ack === "quorum") return this.#counted.size > members / 2;
+    if (ack === "quorum") {
+      const acked = members.filter((node) => this.#counted.has(node));
+      return acked.length > members.length / 2;
+    }
     return this.#allAnswered() && this.#counted.size >= Math.max(1, minInSync);
   }
 

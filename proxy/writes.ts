@@ -249,8 +249,15 @@ export class Writes {
     return this.#open.has(seq);
   }
 
-  nodeLeft(name: string): void {
-    for (const write of this.#open.all()) write.left(name);
+  nodeLeft({ name, state }: UpstreamNode): void {
+    for (const write of this.#open.all()) write.left(name, { draining: state === "draining" });
+  }
+
+  /** Nodes were removed, or settings changed. */
+  reconfigured(): void {
+    const { minInSync } = this.#settings();
+    const isThere = (name: string) => this.#upstream.get(name) !== undefined;
+    for (const write of this.#open.all()) write.reconfigured(minInSync, isThere);
   }
 
   /** What is behind its cursor came to it inside a snapshot: it will not answer that. */
@@ -272,7 +279,7 @@ export class Writes {
     const ack = route?.to === "all" ? route.ack : "all";
     const write = new Write({
       record: { seq, key, clientKey, route: name, state },
-      policy: { ack, minInSync, members: this.#upstream.members.length },
+      policy: { ack, minInSync, members: names(this.#upstream.members) },
       inSync: names(this.#upstream.inSync),
       startedAt,
       ...(answers === undefined ? {} : { answers }),

@@ -24,8 +24,6 @@ const TABLE: readonly [NodeState, NodeEvent, typeof up, NodeState][] = [
   ["in-sync", "went-down", down, "down"],
   ["in-sync", "lost-history", blank, "joining"],
   ["catching-up", "lost-history", blank, "joining"],
-  ["draining", "lost-history", blank, "joining"],
-  ["quarantined", "lost-history", blank, "joining"],
   ["draining", "ready", up, "catching-up"],
   ["draining", "ready", down, "down"],
   ["draining", "ready", blank, "joining"],

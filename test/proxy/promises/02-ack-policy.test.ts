@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arrived, gate, startCluster, writesAt } from "../../support/bare-cluster.ts";
+import { arrived, gate, QUICK, startCluster, writesAt } from "../../support/bare-cluster.ts";
 import { ask, key, register } from "../../support/client.ts";
 import { until } from "../../support/wait.ts";
 
@@ -174,3 +174,31 @@ test("promise 2: HEAD or an unknown path never counts as a write", async (t) => 
   assert.equal((await ask(balancer.url, { method: "POST", path: "/Register" })).status, 405);
   assert.equal((await balancer.status()).head, 0);
 });
+
+for (const then of ["drained", "removed"] as const) {
+  test(`promise 2, policy quorum: a write on its way while most nodes are ${then} still has its answer`, async (t) => {
+    const config = {
+      routes: routes("quorum"),
+      writes: { sendTimeout: "10s", ackTimeout: "15s", attemptTimeout: "15s" },
+    };
+    const { balancer, nodes, listed } = await startCluster(t, 5, config);
+    const [early, late] = [gate(), gate()];
+    for (const [index, node] of nodes.entries()) {
+      node.behave((index < 2 ? early : late).answers({ status: 201 }));
+    }
+    const reply = register(balancer, "ada");
+    await Promise.all(nodes.map((node) => arrived(node, 1)));
+    for (const name of ["app3", "app4", "app5"]) await balancer.admin(`/api/nodes/${name}/drain`, "POST");
+    early.open();
+    await until(async () => (await balancer.write(1)).acks.length === 2, { what: "two acks of five" });
+    if (then === "drained") late.open();
+    else
+      await balancer.reload({
+        nodes: listed.slice(0, 2),
+        config: { ...config, writes: { ...QUICK, ...config.writes } },
+      });
+    assert.equal((await reply).status, 201);
+    late.open();
+    await until(async () => (await balancer.status()).writesOpen === 0, { what: "no write open" });
+  });
+}
