@@ -39,6 +39,8 @@ export interface ClusterOptions {
   readonly metrics: Metrics;
   /** A node without history came up: it needs the others' state. */
   readonly needsHistory: (node: UpstreamNode) => void;
+  /** A node answered write `seq` otherwise than the others; by now it may have another state. */
+  readonly diverged: (node: UpstreamNode, seq: number) => void;
 }
 
 export class Cluster {
@@ -46,13 +48,15 @@ export class Cluster {
   readonly writes: Writes;
   readonly #recent = new RecentRecords();
   readonly #members = new Map<string, Member>();
+  /** Removed ones whose last writes are still on their way. */
+  readonly #leaving = new Set<Member>();
   readonly #journal: Journal;
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #needsHistory: (node: UpstreamNode) => void;
   #config: Config;
 
-  constructor({ config, journal, log, metrics, needsHistory }: ClusterOptions) {
+  constructor({ config, journal, log, metrics, needsHistory, diverged }: ClusterOptions) {
     this.#config = config;
     this.#journal = journal;
     this.#log = log;
@@ -67,6 +71,7 @@ export class Cluster {
         putBack: (seq) => this.#each(({ delivery }) => delivery.putBack(seq)),
       },
       settings: () => ({ ...this.#config.writes, routes: this.#config.routes }),
+      diverged,
       log,
       metrics,
     });
@@ -123,6 +128,8 @@ export class Cluster {
     this.#members.delete(name);
     member.health.stop();
     member.delivery.stop();
+    this.#leaving.add(member);
+    void member.delivery.rest().then(() => this.#leaving.delete(member));
     await this.#journal.removeNode(name);
     const { reads, writes } = member.pools;
     void Promise.all([reads.close(), writes.close()]).catch((error: unknown) =>
@@ -150,6 +157,16 @@ export class Cluster {
 
   pools(node: UpstreamNode): NodePools {
     return this.member(node.name).pools;
+  }
+
+  /** No write is on its way to the node, nor to its address by a name that was removed. */
+  atRest(member: Member): boolean {
+    return this.#deliveriesTo(member).every(({ idle }) => idle);
+  }
+
+  /** Resolves once that is so for a node that gets nothing new; at the latest after `attemptTimeout`. */
+  async rest(member: Member): Promise<void> {
+    await Promise.all(this.#deliveriesTo(member).map((delivery) => delivery.rest()));
   }
 
   /** What the read path saw of a node (passive health). */
@@ -317,6 +334,11 @@ export class Cluster {
   #save(node: UpstreamNode): void {
     if (!this.#members.has(node.name)) return;
     this.#journal.saveNode(node.row()).catch((error: unknown) => this.#log.bug("save node", error));
+  }
+
+  #deliveriesTo(member: Member): Delivery[] {
+    const before = [...this.#leaving].filter(({ node }) => node.url === member.node.url);
+    return [member, ...before].map(({ delivery }) => delivery);
   }
 
   #each(act: (member: Member) => void): void {

@@ -79,6 +79,7 @@ export class Delivery {
   /** When the cursor last moved (ms since the epoch). */
   #movedAt = Date.now();
   #running = 0;
+  readonly #resting: (() => void)[] = [];
   #acks = 0;
   #stopped = false;
   /** Null while it keeps up. */
@@ -149,6 +150,11 @@ export class Delivery {
   /** Nothing is on its way to the node. */
   get idle(): boolean {
     return this.#running === 0;
+  }
+
+  /** Resolves once nothing is on its way to the node; each attempt ends by `attemptTimeout`. */
+  async rest(): Promise<void> {
+    while (!this.idle) await new Promise<void>((resolve) => this.#resting.push(resolve));
   }
 
   /** Sends whatever may be sent now. Call after a commit, and when the node's state changed. */
@@ -288,8 +294,9 @@ export class Delivery {
       this.#running--;
       tries.over();
       this.node.writesInFlight--;
-      // Started again from another state meanwhile: what came of it belongs to the old one.
-      if (this.#stopped || schedule !== this.#schedule || !schedule.has(seq)) return;
+      if (this.idle) for (const resolve of this.#resting.splice(0)) resolve();
+      // It lost its state meanwhile, or was given another one: what came of it belongs to the old one.
+      if (this.#stopped || !this.node.history || schedule !== this.#schedule || !schedule.has(seq)) return;
       this.#came(record, tries, attempt);
       if (tries.putBackAfter && schedule.has(seq)) this.putBack(seq);
     });

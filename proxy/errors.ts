@@ -285,6 +285,16 @@ const TABLE = {
     title: "The node cannot be brought in by itself",
     next: "Copy the state by hand: lbctl nodes resync NAME --from DONOR --manual.",
   },
+  donor_held: {
+    status: 409,
+    title: "The node is held as the donor of a manual copy",
+    next: "`lbctl nodes resync TARGET --done` when that copy is in place, or `lbctl nodes ready TARGET` to give it up; then again.",
+  },
+  resync_ended: {
+    status: 409,
+    title: "The resync ended before its time",
+    next: "See `detail` for the reason; `lbctl status` shows what the node waits for. Ask for it again when that is mended.",
+  },
   not_resyncing: {
     status: 409,
     title: "No manual resync is under way",

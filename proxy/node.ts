@@ -30,8 +30,11 @@ export class UpstreamNode {
   stateId: string | null = null;
   /** It says that it never got a write of any journal. */
   reportsEmpty = false;
-  /** When its last bootstrap ended: monotonic ms. */
+  /** When its last bootstrap ended: monotonic ms; and the seq up to which writes came inside what it was given. */
   bootstrappedAt = 0;
+  copiedTo = 0;
+  /** For good: another one of its name is another node. */
+  removed = false;
   /** Highest seq that it answered without an error since the start of this process. */
   highestAck = 0;
   readsInFlight = 0;

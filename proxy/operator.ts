@@ -1,7 +1,7 @@
 /** What an operator sees and may do: the admin listener's view of the balancer. */
 
 import type { NodeStatus, ResyncRequest, ResyncStarted, RouteStatus, Status, VerifyReport } from "./api.ts";
-import type { Bootstrap } from "./bootstrap.ts";
+import type { Bootstrap } from "./bootstrap/bootstrap.ts";
 import type { Cluster, Member } from "./cluster.ts";
 import type { Config, RouteConfig } from "./config/config.ts";
 import type { Control } from "./control.ts";
@@ -84,6 +84,7 @@ export class Operator implements Control {
     const member = this.#options.cluster.member(name);
     const { node } = member;
     refuseQuarantined(node, force);
+    this.#options.bootstrap.giveUp(node, "an operator said ready");
     node.apply("ready", "an operator said ready");
     await this.#options.journal.flush();
     return this.#nodeStatus(member);
@@ -151,7 +152,7 @@ export class Operator implements Control {
   }
 
   async #takeOut(name: string, event: "drain" | "maint", force: boolean): Promise<NodeStatus> {
-    const { cluster, journal } = this.#options;
+    const { cluster, journal, bootstrap } = this.#options;
     const member = cluster.member(name);
     refuseQuarantined(member.node, force);
     const { inSync } = cluster.upstream;
@@ -161,6 +162,7 @@ export class Operator implements Control {
         `${name} is the last in-sync node: without it no request is answered`,
       );
     }
+    bootstrap.giveUp(member.node, `an operator said ${event}`);
     member.node.apply(event, `an operator said ${event}`);
     // It outlives the process from the moment that the operator is told of it.
     await journal.flush();
@@ -205,7 +207,7 @@ export class Operator implements Control {
   }
 
   #bootstrapNote(node: UpstreamNode): string | null {
-    return node.history ? null : this.#options.bootstrap.note(node.name);
+    return node.history ? null : this.#options.bootstrap.note(node);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as timeout } from "node:timers/promises";
 import { AdminServer } from "./admin/admin.ts";
-import { Bootstrap } from "./bootstrap.ts";
+import { Bootstrap } from "./bootstrap/bootstrap.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { Cluster } from "./cluster.ts";
 import { type Config, ConfigError } from "./config/config.ts";
@@ -78,6 +78,7 @@ export async function startBalancer({
     log,
     metrics,
     needsHistory: (node) => bootstrap.begin(node),
+    diverged: (node, seq) => bootstrap.diverged(node, seq),
   });
   parts.defer(() => cluster.stop());
   const bootstrap = new Bootstrap({ cluster, journal, config: () => config, log, metrics });
@@ -160,7 +161,7 @@ export async function startBalancer({
       router.reload(next);
       metrics.setRoutes(names(next.routes));
       await cluster.reload(next);
-      bootstrap.keepOnly(names(next.nodes));
+      bootstrap.changed();
       reload = { at: Date.now(), ok: true, problems: [] };
       metrics.reload(true);
     },

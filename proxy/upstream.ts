@@ -42,6 +42,7 @@ export class Upstream {
   remove(name: string): void {
     const node = this.get(name);
     if (node === undefined) return;
+    node.removed = true;
     node.apply("maint", "removed");
     this.#nodes = this.#nodes.filter((other) => other !== node);
   }

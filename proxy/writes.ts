@@ -53,6 +53,7 @@ export class Writes {
   readonly #journal: Journal;
   readonly #deliveries: DeliveryControl;
   readonly #settings: () => WriteSettings;
+  readonly #nodeDiverged: (node: UpstreamNode, seq: number) => void;
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #events: WriteEvents;
@@ -62,6 +63,8 @@ export class Writes {
     journal: Journal;
     deliveries: DeliveryControl;
     settings: () => WriteSettings;
+    /** A node answered write `seq` otherwise than the others; by now it may have another state. */
+    diverged: (node: UpstreamNode, seq: number) => void;
     log: Log;
     metrics: Metrics;
   }) {
@@ -69,6 +72,7 @@ export class Writes {
     this.#journal = options.journal;
     this.#deliveries = options.deliveries;
     this.#settings = options.settings;
+    this.#nodeDiverged = options.diverged;
     this.#log = options.log;
     this.#metrics = options.metrics;
     this.#events = {
@@ -342,7 +346,12 @@ export class Writes {
     this.#log.divergence({ seq, node: name, status, majority: expected });
     const node = this.#upstream.get(name);
     const why = `diverged at write ${seq}: answered ${status}, the others ${expected}`;
-    if (node !== undefined && this.#mayQuarantine(node, why)) node.apply("quarantine", why);
+    if (node === undefined) return;
+    // It may have answered that with a state that it has no more; only what was copied from it is wrong then.
+    const isItsState = node.history && seq > node.copiedTo;
+    if (isItsState && !this.#mayQuarantine(node, why)) return;
+    if (isItsState) node.apply("quarantine", why);
+    this.#nodeDiverged(node, seq);
   }
 
   /** Never the last in-sync node: an alarm instead (promise 7). */

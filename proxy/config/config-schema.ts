@@ -324,6 +324,13 @@ function limitsSection() {
       { min: 10, max: HOUR },
       { about: "How long its body may take after that.", default: "30s" },
     ),
+    manualCopyTimeout: duration(
+      { min: 1000, max: 24 * 24 * HOUR },
+      {
+        about: "How long a donor is held for an operator's copy (`lbctl nodes resync --manual`).",
+        default: "1h",
+      },
+    ),
     idleTimeout: duration(
       { min: 10, max: HOUR },
       { about: "How long a client's connection may be idle.", default: "60s" },

@@ -34,6 +34,8 @@ export interface Reaction {
    * hang: no answer ever; stall: the head and half of the body, then nothing.
    */
   readonly fault?: "reset" | "half" | "hang" | "stall";
+  /** Neither Content-Length nor chunked: the connection's end is the body's. */
+  readonly unframed?: true;
 }
 
 /** One reaction for all requests, or one for each. */
@@ -47,9 +49,15 @@ export interface TestNode {
   readonly log: readonly Arrival[];
   /** Requests that have begun, whether or not their bodies are in. */
   readonly begun: number;
+  /** Those, each as "PUT /lb/snapshot". */
+  readonly heads: readonly string[];
+  /** Requests whose connection went before they were answered. */
+  readonly cut: number;
   readonly connections: number;
   /** Changes what it does from the next request on. */
   behave(behaviour: Behaviour): void;
+  /** Answers, where `early` gives something, before the body is in; such a request is not in the log. */
+  interrupt(early: (head: Pick<Arrival, "method" | "url">) => Reaction | null): void;
   clearLog(): void;
   /** Cuts all connections and frees the port. */
   stop(): Promise<void>;
@@ -67,10 +75,12 @@ export async function startNode(t: TestContext, behaviour: Behaviour = {}): Prom
 
 class BareNode implements TestNode {
   port = 0;
-  begun = 0;
+  heads: string[] = [];
+  cut = 0;
   connections = 0;
   #log: Arrival[] = [];
   #behaviour: Behaviour;
+  #early: Parameters<TestNode["interrupt"]>[0] = () => null;
   #server: Server | null = null;
   #stopping = new AbortController();
 
@@ -82,6 +92,10 @@ class BareNode implements TestNode {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  get begun(): number {
+    return this.heads.length;
+  }
+
   get log(): readonly Arrival[] {
     return this.#log;
   }
@@ -90,15 +104,22 @@ class BareNode implements TestNode {
     this.#behaviour = behaviour;
   }
 
+  interrupt(early: Parameters<TestNode["interrupt"]>[0]): void {
+    this.#early = early;
+  }
+
   clearLog(): void {
     this.#log = [];
-    this.begun = 0;
+    this.heads = [];
   }
 
   async start(port: number): Promise<void> {
     this.#stopping = new AbortController();
     const server = createServer((request, response) => {
-      this.begun += 1;
+      this.heads.push(`${request.method} ${request.url}`);
+      response.once("close", () => {
+        if (!response.writableFinished) this.cut += 1;
+      });
       // A cut connection is what some tests are about.
       this.#serve(request, response).catch(() => response.destroy());
     });
@@ -128,6 +149,11 @@ class BareNode implements TestNode {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const early = this.#early({ method: request.method ?? "", url: request.url ?? "" });
+    if (early !== null) {
+      react(response, early);
+      return;
+    }
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const arrival = this.#arrived(request, Buffer.concat(chunks));
@@ -162,7 +188,9 @@ function react(response: ServerResponse, reaction: Reaction): void {
   }
   const body = Buffer.from(reaction.body ?? "ok");
   const bodiless = status === 204 || status === 304;
-  response.writeHead(status, bodiless ? headers : { "Content-Length": body.length, ...headers });
+  response.useChunkedEncodingByDefault = reaction.unframed !== true;
+  const length = bodiless || reaction.unframed ? {} : { "Content-Length": body.length };
+  response.writeHead(status, { ...length, ...headers });
   if (fault === undefined) {
     response.end(bodiless ? undefined : body);
     return;

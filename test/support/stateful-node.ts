@@ -11,14 +11,17 @@ export interface State {
   taken: number;
 }
 
+/** What a node does otherwise than the others; null: nothing. */
+export type Override = (arrival: Arrival) => Reaction | null | Promise<Reaction | null>;
+
 /** An app without idempotency keys: what comes twice is done twice. `slow`: a gate that GET snapshot waits for. */
 export function keepState(
   node: TestNode,
-  { slow, override }: { slow?: Gate; override?: (arrival: Arrival) => Reaction | null } = {},
+  { slow, override }: { slow?: Gate; override?: Override } = {},
 ): State {
   const state: State = { users: new Map(), given: 0, taken: 0 };
   node.behave(async (arrival) => {
-    const special = override?.(arrival);
+    const special = await override?.(arrival);
     if (special) return special;
     if (arrival.url === "/lb/snapshot" && arrival.method === "GET") {
       await slow?.answers()(arrival);
