@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly needsHistory: (node: UpstreamNode) => void;
   /** A node answered write `seq` otherwise than the others; by now it may have another state. */
   readonly diverged: (node: UpstreamNode, seq: number) => void;
+  /** A node's state turned out to be another one than before; it was the right one at `since` (monotonic ms). */
+  readonly replaced: (node: UpstreamNode, since: number) => void;
 }
 
 export class Cluster {
@@ -54,14 +56,16 @@ export class Cluster {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #needsHistory: (node: UpstreamNode) => void;
+  readonly #replaced: (node: UpstreamNode, since: number) => void;
   #config: Config;
 
-  constructor({ config, journal, log, metrics, needsHistory, diverged }: ClusterOptions) {
+  constructor({ config, journal, log, metrics, needsHistory, diverged, replaced }: ClusterOptions) {
     this.#config = config;
     this.#journal = journal;
     this.#log = log;
     this.#metrics = metrics;
     this.#needsHistory = needsHistory;
+    this.#replaced = replaced;
     this.writes = new Writes({
       upstream: this.upstream,
       journal,
@@ -271,6 +275,7 @@ export class Cluster {
     if (lost !== null) {
       this.#log.alarm("node lost its history", { node: node.name, reason: lost });
       node.apply("lost-history", lost);
+      this.#replaced(node, node.confirmedAt);
     }
     if (lost !== null || node.stateId !== before) this.#save(node);
     // A draining node that came up again changes no state; what waits for it goes on all the same.

@@ -28,10 +28,17 @@ export function noticeState(
   const told = parse(body);
   // A check that began before a bootstrap ended may tell of the state before it.
   if (told === null || begunAt < node.bootstrappedAt) return null;
-  node.reportsEmpty = told.lastSeq === 0 && told.journal === null;
   const known = node.stateId;
   node.stateId = told.stateId;
   if (!node.history) return null;
+  const lost = whyLost(known, told, acked, journalId);
+  if (lost === null) node.confirmedAt = begunAt;
+  // Said of the state that is there now; what it said of the one before means nothing any more.
+  else node.reportsEmpty = told.lastSeq === 0 && told.journal === null;
+  return lost;
+}
+
+function whyLost(known: string | null, told: Told, acked: number, journalId: string): string | null {
   if (known !== null && known !== told.stateId)
     return "its state is another one than before (stateId changed)";
   if (told.journal !== journalId || told.lastSeq >= acked) return null;

@@ -28,8 +28,10 @@ export class UpstreamNode {
   cursor = 0;
   /** What the app said its state is; null: it does not say, or has a new one since a bootstrap. */
   stateId: string | null = null;
-  /** It says that it never got a write of any journal. */
+  /** Its state is another one, and that says that it never got a write of any journal; until it is known as lost. */
   reportsEmpty = false;
+  /** When a health check last showed that its state is the one that it was: monotonic ms when that check began. */
+  confirmedAt = 0;
   /** When its last bootstrap ended: monotonic ms; and the seq up to which writes came inside what it was given. */
   bootstrappedAt = 0;
   copiedTo = 0;
@@ -91,6 +93,7 @@ export class UpstreamNode {
     if (event === "bootstrapped") this.blank = false;
     if (event === "lost-history") {
       this.blank = this.reportsEmpty;
+      this.reportsEmpty = false;
       this.highestAck = 0;
       this.history = false;
       this.member = false;

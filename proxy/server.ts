@@ -79,6 +79,7 @@ export async function startBalancer({
     metrics,
     needsHistory: (node) => bootstrap.begin(node),
     diverged: (node, seq) => bootstrap.diverged(node, seq),
+    replaced: (node, since) => bootstrap.replaced(node, since),
   });
   parts.defer(() => cluster.stop());
   const bootstrap = new Bootstrap({ cluster, journal, config: () => config, log, metrics });

@@ -100,16 +100,30 @@ export class Bootstrap {
 
   /** `donor` answered write `seq` otherwise than the others: what was copied from it since did so, too. */
   diverged(donor: UpstreamNode, seq: number): void {
-    const { cluster, lineage, log } = this.#parts;
-    for (const heir of lineage.heirs(donor, seq, cluster.upstream.nodes)) {
-      // It stays out anyway, and whoever mends that gives it another state.
-      if (!heir.history || heir.state === "quarantined") continue;
-      const why = `its state is a copy of ${donor.name}, which diverged at write ${seq}`;
-      const last = cluster.upstream.inSync.every((node) => node === heir);
-      const what = last ? "would drop the state of the last in-sync node" : "the state of a node is dropped";
-      log.alarm(what, { node: heir.name, why });
-      if (!last) cluster.forget(heir, why).catch((error: unknown) => log.bug("forget", error));
+    const { cluster, lineage } = this.#parts;
+    const why = `its state is a copy of ${donor.name}, which diverged at write ${seq}`;
+    for (const heir of lineage.heirs(donor, seq, cluster.upstream.nodes)) this.#drop(heir, why);
+  }
+
+  /** `donor` had another state than was thought, at some time after `since`: what was copied from it then has, too. */
+  replaced(donor: UpstreamNode, since: number): void {
+    const { cluster, lineage } = this.#parts;
+    const why = `its state is a copy of ${donor.name}, whose own had been replaced`;
+    for (const copy of lineage.copiesSince(donor, since, cluster.upstream.nodes)) {
+      const { bootstrappedAt } = copy;
+      this.#drop(copy, why);
+      this.replaced(copy, bootstrappedAt);
     }
+  }
+
+  #drop(node: UpstreamNode, why: string): void {
+    const { cluster, log } = this.#parts;
+    // It stays out anyway, and whoever mends that gives it another state.
+    if (!node.history || node.state === "quarantined") return;
+    const last = cluster.upstream.inSync.every((other) => other === node);
+    const what = last ? "would drop the state of the last in-sync node" : "the state of a node is dropped";
+    log.alarm(what, { node: node.name, why });
+    if (!last) cluster.forget(node, why).catch((error: unknown) => log.bug("forget", error));
   }
 
   #refuse(node: UpstreamNode): void {

@@ -11,8 +11,8 @@ interface Part {
 const MOST_PARTS = 64;
 
 /**
- * Whose copy each node's state is, as far as this process made it: when a donor turns out to have diverged, so
- * has what was copied from it since, directly or not.
+ * Whose copy each node's state is, as far as this process made it: when a donor turns out to have diverged, or to
+ * have had another state than was thought, so has what was copied from it since, directly or not.
  */
 export class Lineage {
   readonly #parts = new WeakMap<UpstreamNode, readonly Part[]>();
@@ -32,5 +32,12 @@ export class Lineage {
   heirs(donor: UpstreamNode, seq: number, nodes: readonly UpstreamNode[]): UpstreamNode[] {
     const isIn = (part: Part) => part.donor === donor && part.after < seq && seq <= part.upTo;
     return nodes.filter((node) => this.#parts.get(node)?.some(isIn));
+  }
+
+  /** Of `nodes`, those that were given a copy of `donor` itself after `since` (monotonic ms). */
+  copiesSince(donor: UpstreamNode, since: number, nodes: readonly UpstreamNode[]): UpstreamNode[] {
+    return nodes.filter(
+      (node) => this.#parts.get(node)?.at(-1)?.donor === donor && node.bootstrappedAt > since,
+    );
   }
 }

@@ -4,6 +4,9 @@ import { type TestContext, test } from "node:test";
 import type { VerifyReport } from "../../proxy/api.ts";
 import { startApp, type TestApp } from "../support/apps.ts";
 import { startBalancer, type TestBalancer } from "../support/balancer.ts";
+import { startCluster } from "../support/bare-cluster.ts";
+import { noted, once, writeSome } from "../support/newcomer.ts";
+import { keepState } from "../support/stateful-node.ts";
 
 const CONFIG = {
   health: { path: "/healthz" },
@@ -99,4 +102,23 @@ test("what the app said of its state outlives a restart of the balancer", async 
   await balancer.start("listening");
   await allEqual(balancer, 2);
   assert.match(balancer.output(), /node lost its history/);
+});
+
+test("that a node was empty once does not make it empty when it loses its history later: no replay on top", async (t) => {
+  // The only check of each node is the one before its first write.
+  const health = { path: "/healthz", interval: "1h", timeout: "5s" };
+  const { balancer, nodes } = await startCluster(t, 2, { health });
+  const states = nodes.map((node) =>
+    keepState(node, {
+      override: ({ url }) => (url === "/healthz" ? { body: '{"stateId":"one","lastSeq":0}' } : null),
+    }),
+  );
+  await balancer.stop();
+  await balancer.start();
+  await writeSome(balancer, 5);
+  await balancer.admin("/api/nodes/app2/resync", "POST", { manual: true, from: "app1" });
+  await balancer.admin("/api/nodes/app2/ready", "POST");
+  await noted(balancer, "app2", /resync app2 --from DONOR --manual/);
+  assert.equal((await balancer.node("app2")).state, "joining");
+  once(states);
 });

@@ -77,6 +77,41 @@ test("a donor that diverged at a write behind its copy leaves that copy alone", 
   once([...states.slice(1), state]);
 });
 
+test("a donor whose state had been replaced before its copy, which is noticed after it: the copy goes, too", async (t) => {
+  const health = { path: "/healthz", interval: "1s", timeout: "1s", fall: 100 };
+  const cluster = await startCluster(t, 3, { ...SNAPSHOT, health });
+  let told = { stateId: "its own", next: Promise.resolve() };
+  const states = cluster.nodes.map((node, index) =>
+    keepState(node, {
+      override: async ({ url }) => {
+        if (url !== "/healthz" || index > 0) return null;
+        await told.next;
+        return { body: JSON.stringify({ stateId: told.stateId }) };
+      },
+    }),
+  );
+  // Its first check tells whose state it was.
+  await cluster.balancer.stop();
+  await cluster.balancer.start();
+  await writeSome(cluster.balancer, 5);
+  const noticed = gate();
+  told = {
+    stateId: "a backup's",
+    next: noticed
+      .answers()({} as never)
+      .then(() => {}),
+  };
+  states[0]?.users.delete("u4");
+  const { state } = await addUsed(t, cluster, { config: { ...SNAPSHOT, health } });
+  await cluster.balancer.reached("new", "in-sync");
+  assert.deepEqual([states[0]?.given, state.users.size], [1, 4]);
+  noticed.open();
+  await until(() => state.taken === 2, { what: "a second snapshot" });
+  await cluster.balancer.settled();
+  assert.match(cluster.balancer.output(), /its state is a copy of app1, whose own had been replaced/);
+  once([...states, state]);
+});
+
 test("the last in-sync node keeps the copy of a donor that diverged: an alarm instead", async (t) => {
   const cluster = await startOdd(t, 1);
   const { balancer, late } = cluster;
