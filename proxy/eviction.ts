@@ -1,7 +1,7 @@
 /**
  * At the journal's limit (promise 12): makes room by purging what every member has, before its time (no replay
- * from seq 1 is possible afterwards); if need be at the cost of the member furthest behind, which then needs the
- * others' state (bootstrap) instead of what it missed.
+ * from seq 1 is possible afterwards); if need be at the cost of the members furthest behind, which then need the
+ * others' state (bootstrap) instead of what they missed.
  */
 
 import type { Journal } from "./journal/journal.ts";
@@ -43,21 +43,24 @@ export class Eviction {
       });
       return true;
     }
-    const victim = this.#victim();
-    if (victim === null) return false;
-    log.alarm("evicted: the journal is full, and this node holds back its purge", {
-      node: victim.name,
-      cursor: victim.cursor,
-    });
-    await forget(victim, "evicted: its backlog outgrew the journal");
+    const victims = this.#victims();
+    if (victims.length === 0) return false;
+    for (const { name: node, cursor } of victims)
+      log.alarm("evicted: the journal is full, and this node holds back its purge", { node, cursor });
+    await Promise.all(victims.map((node) => forget(node, "evicted: its backlog outgrew the journal")));
     return (await journal.purge(true)) > before;
   }
 
-  /** The member furthest behind, if it alone holds back the purge, and enough others serve. */
-  #victim(): UpstreamNode | null {
+  /**
+   * The members furthest behind: those away since the same write hold back the purge together. None where others
+   * would not gain by it, or too few would be left. One that is in-sync has what it lacks soon, or leaves.
+   */
+  #victims(): readonly UpstreamNode[] {
     const { upstream, minInSync } = this.#options;
-    const [last, next] = upstream.members.toSorted((a, b) => a.cursor - b.cursor);
-    if (last === undefined || next === undefined || last.cursor === next.cursor) return null;
-    return upstream.inSync.filter((node) => node !== last).length < minInSync() ? null : last;
+    const { members, inSync } = upstream;
+    const lowest = Math.min(...members.map(({ cursor }) => cursor));
+    const last = members.filter(({ cursor }) => cursor === lowest);
+    if (last.length === members.length || inSync.length < minInSync()) return [];
+    return last.some((node) => inSync.includes(node)) ? [] : last;
   }
 }
