@@ -15,6 +15,8 @@ import { messageOf, UserError } from "./errors.ts";
 const TIMEOUT = 10_000;
 /** Deliveries come to rest first, and every node reads all of its data. */
 const VERIFY_TIMEOUT = 120_000;
+/** The donor comes to rest, and what is on its way to the node ends. */
+const RESYNC_TIMEOUT = 120_000;
 
 export class AdminClient {
   readonly #cluster: Cluster;
@@ -59,7 +61,7 @@ export class AdminClient {
   }
 
   resync(node: string, request: ResyncRequest): Promise<ResyncStarted> {
-    return this.#call("POST", `/api/nodes/${node}/resync`, request);
+    return this.#call("POST", `/api/nodes/${node}/resync`, request, RESYNC_TIMEOUT);
   }
 
   resyncDone(node: string): Promise<NodeStatus> {

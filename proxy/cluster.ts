@@ -331,13 +331,15 @@ export class Cluster {
 
   /** What the node holds is not known any more: it needs the others' state. */
   async forget(node: UpstreamNode, reason: string): Promise<void> {
+    // The journal has forgotten it, or knows another one by its name.
+    if (node.removed) return;
     node.apply("lost-history", reason);
     await this.#journal.saveNode(node.row());
   }
 
   /** Membership and what an operator set outlive a restart. */
   #save(node: UpstreamNode): void {
-    if (!this.#members.has(node.name)) return;
+    if (node.removed) return;
     this.#journal.saveNode(node.row()).catch((error: unknown) => this.#log.bug("save node", error));
   }
 

@@ -4,6 +4,7 @@ import type { NodeStatus, ResyncRequest, ResyncStarted, RouteStatus, Status, Ver
 import type { Bootstrap } from "./bootstrap/bootstrap.ts";
 import type { Cluster, Member } from "./cluster.ts";
 import type { Config, RouteConfig } from "./config/config.ts";
+import { formatDuration } from "./config/units.ts";
 import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -103,7 +104,8 @@ export class Operator implements Control {
       };
     }
     const held = await bootstrap.resyncManual(name, from);
-    const next = `copy the state of ${held.from} to ${name}, then: lbctl nodes resync ${name} --done`;
+    const within = formatDuration(this.#options.config().limits.manualCopyTimeout);
+    const next = `within ${within} copy the state of ${held.from} to ${name}, then: lbctl nodes resync ${name} --done`;
     return { node: name, ...held, manual, next };
   }
 

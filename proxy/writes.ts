@@ -265,9 +265,11 @@ export class Writes {
   }
 
   /** What is behind its cursor came to it inside a snapshot: it will not answer that. */
-  nodeJoined({ name, cursor }: UpstreamNode): void {
+  nodeJoined({ name, cursor, copiedTo }: UpstreamNode): void {
     for (const write of this.#open.all()) {
-      if (write.seq > cursor || write.answers.has(name)) write.joined(name);
+      // An answer to what the snapshot holds was given with another state.
+      const answered = write.answers.has(name) && write.seq > copiedTo;
+      if (write.seq > cursor || answered) write.joined(name);
     }
   }
 

@@ -31,8 +31,14 @@ export class Bootstrap {
     cluster.upstream.onChange(() => this.changed());
   }
 
+  /** What is going on with a node without history, or what it waits for. */
   note(node: UpstreamNode): string | null {
-    return this.#parts.notes.get(node) ?? null;
+    const note = this.#parts.notes.get(node);
+    if (note !== undefined) return note;
+    // A hold ends with the process; that the node is in maint does not.
+    const { name, state } = node;
+    const next = `lbctl nodes resync ${name} --from DONOR --manual, or lbctl nodes ready ${name}`;
+    return state === "maint" ? `has no history, and no copy is under way; ${next}` : null;
   }
 
   stop(): void {

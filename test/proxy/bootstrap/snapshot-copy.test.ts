@@ -149,6 +149,19 @@ test("a node that is put in maint during its copy gets no more of it, and anothe
   once([...three.states, state]);
 });
 
+test("a resync that names another donor ends the copy under way; one that names none leaves it, and says whose it is", async (t) => {
+  const three = await startThree(t);
+  const { balancer } = three;
+  const { node, state } = await addUsed(t, three, { override: first(isPut, { fault: "hang" }) });
+  await until(() => snapshotsAt(node, "PUT") === 1);
+  const resync = (body: object) => balancer.admin<{ from: string }>("/api/nodes/new/resync", POST, body);
+  assert.deepEqual([(await resync({})).from, node.cut], ["app1", 0]);
+  assert.equal((await resync({ from: "app3" })).from, "app3");
+  await balancer.settled();
+  assert.deepEqual([node.cut, snapshotsAt(three.nodes[2], "GET")], [1, 1]);
+  once([...three.states, state]);
+});
+
 /** Slow enough that a node which holds back its answer stays in-sync. */
 const PATIENT = { writes: { sendTimeout: "20s", ackTimeout: "25s", attemptTimeout: "25s" } };
 
