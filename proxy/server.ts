@@ -4,11 +4,13 @@ import { setTimeout as timeout } from "node:timers/promises";
 import { AdminServer } from "./admin/admin.ts";
 import { Bootstrap } from "./bootstrap.ts";
 import { Broadcaster } from "./broadcaster.ts";
+import { CatchUp } from "./catch-up.ts";
 import { Cluster } from "./cluster.ts";
 import { type Config, ConfigError } from "./config/config.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
-import { createTrafficServer, readTls } from "./http/http-server.ts";
+import { createTrafficServer } from "./http/http-server.ts";
+import { readTls } from "./http/tls-files.ts";
 import { openJournal } from "./journal/journal-start.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics/metrics.ts";
@@ -51,7 +53,7 @@ export async function startBalancer({
   const startedAt = Date.now();
   const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
   const metrics = createMetrics({
-    routes: names(config.routes),
+    routes: config.routes,
     nodes: names(config.nodes),
     codes: Object.keys(ERROR_ROWS),
   });
@@ -69,6 +71,11 @@ export async function startBalancer({
     config.nodes,
     (records) => cluster.committed(records),
     failed,
+    {
+      appended: (ms, seq) => metrics.journalAppend(ms, seq),
+      committed: (commit) => metrics.journalCommit(commit),
+      purged: (records) => metrics.journalPurged(records),
+    },
   );
   parts.defer(() => journal.close());
 
@@ -82,6 +89,8 @@ export async function startBalancer({
   parts.defer(() => cluster.stop());
   const bootstrap = new Bootstrap({ cluster, journal, config: () => config, log, metrics });
   parts.defer(() => bootstrap.stop());
+  const catchUp = new CatchUp(() => ({ head: journal.head, nodes: cluster.upstream.nodes }));
+  parts.defer(() => catchUp.stop());
 
   const reader = new Reader({
     inSync: () => cluster.upstream.inSync,
@@ -89,7 +98,7 @@ export async function startBalancer({
     limits: () => config.limits,
     events: {
       leg: (node, outcome, legStartedAt) => cluster.readLeg(node, outcome, legStartedAt),
-      retried: (route) => metrics.retry(route),
+      retried: (route, node) => metrics.readRetry(route, node.name),
       done: (exchange, error, node) => router.readDone(exchange, error, node),
     },
   });
@@ -113,6 +122,7 @@ export async function startBalancer({
     config,
     (request, response, inspected) => router.handle(request, response, inspected),
     (error, request) => router.refused(error, request),
+    () => metrics.refused("limits.connections"),
   );
 
   let listen = "";
@@ -120,12 +130,17 @@ export async function startBalancer({
     cluster,
     journal,
     bootstrap,
+    catchUp,
     config: () => config,
     facts: {
       version,
       startedAt,
       listen: () => listen,
-      connections: () => traffic.connections,
+      clients: traffic.clients,
+      certificates: () => [
+        { listener: "traffic", expiresAt: traffic.certificateExpiresAt },
+        { listener: "admin", expiresAt: admin.certificateExpiresAt },
+      ],
       draining: () => draining,
       reload: () => reload,
       routeCounts: (name) => router.counts(name),
@@ -154,11 +169,11 @@ export async function startBalancer({
       // What may fail comes first, so that a config that is refused has changed nothing.
       const pair = next.listen.tls && readTls(next.listen.tls);
       admin.reload(next.admin);
-      if (pair) traffic.renew(pair.cert, pair.key);
+      if (pair) traffic.renew(pair);
       config = next;
       traffic.configure(next);
       router.reload(next);
-      metrics.setRoutes(names(next.routes));
+      metrics.setRoutes(next.routes);
       await cluster.reload(next);
       bootstrap.keepOnly(names(next.nodes));
       reload = { at: Date.now(), ok: true, problems: [] };
