@@ -160,7 +160,8 @@ export class AdminServer {
   ): Promise<Reply> {
     const { control, metrics } = this.#options;
     const body = new Body(await readBody(request), request.headers["content-type"]);
-    return await found.route.run({ control, metrics, params: found.params, query, body, caller });
+    const { accept = "" } = request.headers;
+    return await found.route.run({ control, metrics, params: found.params, query, body, accept, caller });
   }
 
   #refuse(response: ServerResponse, error: LbError, asPage: boolean): void {

@@ -1,8 +1,9 @@
-import { collectDefaultMetrics, type Gauge, Registry } from "prom-client";
 import type { NodeState } from "../api.ts";
 import type { Control } from "../control.ts";
 import type { GroupCommit } from "../journal/journal.ts";
+import { Exposition, type Scraped } from "./exposition.ts";
 import { type Count, Family, ScrapedFamily } from "./metrics-cells.ts";
+import { Named } from "./metrics-named.ts";
 import { SCRAPED, type ScrapeSource } from "./metrics-scraped.ts";
 import {
   classOf,
@@ -61,10 +62,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
  * gone: an attempt may end after its node was removed. Durations in seconds.
  */
 export class Metrics {
-  readonly #registry = new Registry();
   readonly #families = makeFamilies();
-  readonly #routes = new Map<string, RouteCells>();
-  readonly #nodes = new Map<string, NodeCells>();
+  readonly #exposition = new Exposition([...Object.values(this.#families), ...this.#scrapedFamilies()]);
+  readonly #routes = new Named<RouteName, RouteCells>({
+    make: (route) => new RouteCells(this.#families, route),
+    stays: (cells, { to }) => cells.to === to,
+    drop: (name) => this.#drop("route", name),
+  });
+  readonly #nodes = new Named<{ name: string }, NodeCells>({
+    make: ({ name }) => new NodeCells(this.#families, name),
+    stays: () => true,
+    drop: (name) => this.#drop("node", name),
+  });
   readonly #process: ProcessCells;
   readonly #problems = new Map<string, Count>();
   #watched: Pick<Control, "status" | "isReady"> | null = null;
@@ -75,7 +84,6 @@ export class Metrics {
     for (const code of codes) this.#problems.set(code, this.#families.problems.count({ code }));
     this.setRoutes(routes);
     this.setNodes(nodes);
-    this.#register();
   }
 
   // Clients
@@ -231,16 +239,12 @@ export class Metrics {
 
   /** The series of routes that are gone disappear; those that stay keep their numbers. */
   setRoutes(routes: readonly RouteName[]): void {
-    const make = (route: RouteName) => new RouteCells(this.#families, route);
-    const stays = (cells: RouteCells, { to }: RouteName) => cells.to === to;
-    sync(this.#routes, routes, { make, stays, drop: this.#dropper("route") });
+    this.#routes.set(routes);
   }
 
   /** The same for nodes. */
   setNodes(names: readonly string[]): void {
-    const nodes = names.map((name) => ({ name }));
-    const make = ({ name }: { name: string }) => new NodeCells(this.#families, name);
-    sync(this.#nodes, nodes, { make, stays: () => true, drop: this.#dropper("node") });
+    this.#nodes.set(names.map((name) => ({ name })));
   }
 
   /** Where gauges are read from; there are none before. */
@@ -248,71 +252,27 @@ export class Metrics {
     this.#watched = control;
   }
 
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
-
-  /** The exposition, in Prometheus' text format. */
-  async scrape(): Promise<string> {
+  /** The exposition, in the format that `accept` asks for: Prometheus' text format, or OpenMetrics. */
+  async scrape(accept = ""): Promise<Scraped> {
     const control = this.#watched;
     this.#scraped = control && { status: control.status(), ready: control.isReady() };
-    return await this.#registry.metrics();
+    return await this.#exposition.write(accept);
   }
 
-  #dropper(label: "route" | "node"): (name: string) => void {
-    return (name) => {
-      for (const family of Object.values(this.#families)) family.drop(label, name);
-    };
+  #drop(label: "route" | "node", name: string): void {
+    for (const family of Object.values(this.#families)) family.drop(label, name);
   }
 
-  #register(): void {
-    for (const family of Object.values(this.#families)) registerIn(this.#registry, family);
-    for (const key of Object.keys(SCRAPED) as ReadKey[]) {
+  #scrapedFamilies(): ScrapedFamily[] {
+    return (Object.keys(SCRAPED) as ReadKey[]).map((key) => {
       const read = () => (this.#scraped === null ? [] : SCRAPED[key](this.#scraped));
-      registerIn(this.#registry, new ScrapedFamily(METRICS[key], read));
-    }
-    collectDefaultMetrics({ register: this.#registry });
-    // Private calls of Node.js that list every socket; nodejs_active_resources is the public one.
-    for (const name of PRIVATE) this.#registry.removeSingleMetric(name);
+      return new ScrapedFamily(METRICS[key], read);
+    });
   }
 }
-
-const PRIVATE = [
-  "nodejs_active_handles",
-  "nodejs_active_handles_total",
-  "nodejs_active_requests",
-  "nodejs_active_requests_total",
-];
 
 function makeFamilies(): Families {
   const rows: readonly [string, MetricRow][] = Object.entries(METRICS);
   const counted = rows.filter(([key]) => !Object.hasOwn(SCRAPED, key));
   return Object.fromEntries(counted.map(([key, row]) => [key, new Family(row)])) as Families;
-}
-
-/** prom-client's registry takes anything with `get()`; its types know only its own four classes. */
-function registerIn(registry: Registry, family: Family | ScrapedFamily): void {
-  registry.registerMetric(family as unknown as Gauge);
-}
-
-interface Sync<N, T> {
-  make(one: N): T;
-  /** It is still what it was made for. */
-  stays(cells: T, one: N): boolean;
-  drop(name: string): void;
-}
-
-/** Makes `map` hold exactly what is named. */
-function sync<N extends { readonly name: string }, T>(
-  map: Map<string, T>,
-  named: readonly N[],
-  { make, stays, drop }: Sync<N, T>,
-): void {
-  for (const [name, cells] of [...map]) {
-    const one = named.find((other) => other.name === name);
-    if (one !== undefined && stays(cells, one)) continue;
-    map.delete(name);
-    drop(name);
-  }
-  for (const one of named) if (!map.has(one.name)) map.set(one.name, make(one));
 }

@@ -29,14 +29,14 @@ function parse(text: string): Map<string, number> {
 }
 
 test("every metric of the table is exported, with its type and help", async () => {
-  const text = await create().metrics.scrape();
+  const text = (await create().metrics.scrape()).body;
   for (const { name, type, help } of ROWS) {
     assert.ok(text.includes(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name}`), name);
   }
 });
 
 test("every series has exactly the labels that the table names", async () => {
-  const samples = parse(await create().metrics.scrape());
+  const samples = parse((await create().metrics.scrape()).body);
   for (const { name, type, labels } of ROWS) {
     const suffix = type === "histogram" ? "(?:_bucket|_sum|_count)" : "";
     const own = [...samples.keys()].filter((key) => new RegExp(`^${name}${suffix}(?:\\{|$)`).test(key));
@@ -49,7 +49,7 @@ test("every series has exactly the labels that the table names", async () => {
 });
 
 test("every value of a bounded label is exported from the start, so that rare events are zero and not absent", async () => {
-  const text = await create().metrics.scrape();
+  const text = (await create().metrics.scrape()).body;
   for (const { name, labels } of ROWS.filter(({ type, read }) => type === "counter" && !read)) {
     for (const [label, values] of Object.entries(labels)) {
       if (typeof values === "string") continue;
@@ -76,7 +76,7 @@ test("a read counts for its route by class, and its duration falls into the righ
   metrics.readDone("one-2", 404, 0.5);
   metrics.readDone("one-2", 503, 20);
   metrics.readDone("one-2", 0, 0.1);
-  const samples = parse(await metrics.scrape());
+  const samples = parse((await metrics.scrape()).body);
   const requests = (name: string) => samples.get(`lb_requests_total{route="one-2",class="${name}"}`);
   assert.deepEqual(["2xx", "3xx", "4xx", "5xx", "aborted"].map(requests), [2, 0, 1, 1, 1]);
   const bucket = (le: string, name: string) =>
@@ -97,7 +97,7 @@ test("a write counts by outcome and as a request", async () => {
   metrics.writeDone("all-1", { ...write, outcome: "ack_timeout", status: 504 });
   metrics.problem("ack_timeout");
   metrics.idempotency("repeat");
-  const samples = parse(await metrics.scrape());
+  const samples = parse((await metrics.scrape()).body);
   assert.equal(samples.get('lb_writes_total{route="all-1",policy="quorum",outcome="ok"}'), 1);
   assert.equal(samples.get('lb_writes_total{route="all-1",policy="quorum",outcome="ack_timeout"}'), 1);
   assert.equal(samples.get('lb_requests_total{route="all-1",class="5xx"}'), 1);
@@ -118,7 +118,7 @@ test("what happens at a node counts for that node alone", async () => {
   metrics.healthCheck("app1", false, 0.5);
   metrics.bootstrap("app1", "snapshot", true);
   metrics.nodeState("app1", "quarantined");
-  const samples = parse(await metrics.scrape());
+  const samples = parse((await metrics.scrape()).body);
   for (const series of [
     'lb_node_reads_total{node="NODE",outcome="timeout"}',
     'lb_node_read_duration_seconds_count{node="NODE"}',
@@ -148,7 +148,7 @@ test("the journal's commits, appends and purges are counted", async () => {
   metrics.journalCommit({ records: 0, bytes: 0, ms: 0.5, syncMs: 0.3, markMs: 0.1, head: 3 });
   metrics.journalPurged(2);
   metrics.setAside();
-  const samples = parse(await metrics.scrape());
+  const samples = parse((await metrics.scrape()).body);
   assert.equal(samples.get("lb_journal_appends_total"), 3);
   assert.equal(samples.get("lb_journal_appended_bytes_total"), 900);
   assert.equal(samples.get("lb_journal_append_duration_seconds_count"), 1);
@@ -165,7 +165,7 @@ test("the journal's commits, appends and purges are counted", async () => {
 test("methods that nobody knows are counted as OTHER, so that a client cannot make series", async () => {
   const { metrics } = create();
   for (const method of ["GET", "PROPFIND", "constructor", "__proto__", ""]) metrics.requestIn(method);
-  const samples = parse(await metrics.scrape());
+  const samples = parse((await metrics.scrape()).body);
   assert.equal(samples.get('lb_received_requests_total{method="GET"}'), 1);
   assert.equal(samples.get('lb_received_requests_total{method="OTHER"}'), 4);
   assert.equal([...samples.keys()].filter((key) => key.startsWith("lb_received_requests_total")).length, 8);
@@ -178,7 +178,7 @@ test("the state of a node is 1 for the state it is in and 0 for all others", asy
   first.state = "quarantined";
   first.lag = 12;
   first.oldestUndelivered = 3.5;
-  const samples = parse(await metrics.scrape());
+  const samples = parse((await metrics.scrape()).body);
   const state = (name: string) => samples.get(`lb_node_state{node="app1",state="${name}"}`);
   assert.deepEqual([state("quarantined"), state("in-sync"), state("down")], [1, 0, 0]);
   assert.equal(samples.get('lb_node_lag_records{node="app1"}'), 12);
@@ -198,7 +198,7 @@ test("nodes and routes come and go: their series appear and disappear, the other
   control.nodes = [node("app1"), node("app3")];
   metrics.readLeg("app2", "ok", 0.001);
   metrics.readDone("all-1", 200, 0.001);
-  const text = await metrics.scrape();
+  const text = (await metrics.scrape()).body;
   const samples = parse(text);
   assert.equal(samples.get('lb_node_reads_total{node="app1",outcome="ok"}'), 1);
   assert.equal(samples.get('lb_node_reads_total{node="app3",outcome="ok"}'), 0);
@@ -209,13 +209,13 @@ test("nodes and routes come and go: their series appear and disappear, the other
 
 test("a scrape before there is a balancer gives counters and no gauges", async () => {
   const metrics = createMetrics({ routes: [{ name: "one-2", to: "one" }], nodes: ["app1"], codes: [] });
-  const samples = parse(await metrics.scrape());
+  const samples = parse((await metrics.scrape()).body);
   assert.equal(samples.get('lb_node_reads_total{node="app1",outcome="ok"}'), 0);
   assert.equal(samples.has("lb_ready"), false);
 });
 
 test("Node's own metrics are there, and those that list every socket are not", async () => {
-  const text = await create().metrics.scrape();
+  const text = (await create().metrics.scrape()).body;
   for (const name of [
     "process_resident_memory_bytes",
     "nodejs_eventloop_lag_seconds",
@@ -231,7 +231,7 @@ test("a scrape of nine nodes stays under 20 ms", async () => {
   const times: number[] = [];
   for (let round = 0; round < 15; round++) {
     const startedAt = performance.now();
-    await metrics.scrape();
+    (await metrics.scrape()).body;
     times.push(performance.now() - startedAt);
   }
   const median = times.sort((a, b) => a - b)[7] ?? Number.POSITIVE_INFINITY;
