@@ -107,7 +107,7 @@ export class FakeControl implements Control {
         divergent: 0,
         ambiguous: 0,
       },
-      certificates: [{ listener: "traffic", expiresAt: Date.now() + 7_776_000_000 }],
+      certificates: [{ listener: "traffic", expiresAt: 1_900_000_000_000 }],
       activeSeconds: { main: 1234.5, journal: 67.8 },
       ...this.more,
     };

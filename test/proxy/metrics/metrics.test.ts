@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createMetrics } from "../../../proxy/metrics/metrics.ts";
-import { METRICS, type MetricRow } from "../../../proxy/metrics/metrics-table.ts";
+import { LIMITS, METRICS, type MetricRow } from "../../../proxy/metrics/metrics-table.ts";
 import { metricsDoc } from "../../../scripts/metrics-doc.ts";
+import { parseSamples } from "../../support/metrics.ts";
 import { FakeControl, node } from "../admin/fake-control.ts";
 
 const ROWS: readonly MetricRow[] = Object.values(METRICS);
@@ -20,14 +21,6 @@ function create({ nodes = ["app1", "app2"] } = {}) {
   return { control, metrics };
 }
 
-/** The exposition as a map from "name{labels}" to value. */
-function parse(text: string): Map<string, number> {
-  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-  return new Map(
-    lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
-  );
-}
-
 test("every metric of the table is exported, with its type and help", async () => {
   const text = (await create().metrics.scrape()).body;
   for (const { name, type, help } of ROWS) {
@@ -36,7 +29,7 @@ test("every metric of the table is exported, with its type and help", async () =
 });
 
 test("every series has exactly the labels that the table names", async () => {
-  const samples = parse((await create().metrics.scrape()).body);
+  const samples = parseSamples((await create().metrics.scrape()).body);
   for (const { name, type, labels } of ROWS) {
     const suffix = type === "histogram" ? "(?:_bucket|_sum|_count)" : "";
     const own = [...samples.keys()].filter((key) => new RegExp(`^${name}${suffix}(?:\\{|$)`).test(key));
@@ -76,7 +69,7 @@ test("a read counts for its route by class, and its duration falls into the righ
   metrics.readDone("one-2", 404, 0.5);
   metrics.readDone("one-2", 503, 20);
   metrics.readDone("one-2", 0, 0.1);
-  const samples = parse((await metrics.scrape()).body);
+  const samples = parseSamples((await metrics.scrape()).body);
   const requests = (name: string) => samples.get(`lb_requests_total{route="one-2",class="${name}"}`);
   assert.deepEqual(["2xx", "3xx", "4xx", "5xx", "aborted"].map(requests), [2, 0, 1, 1, 1]);
   const bucket = (le: string, name: string) =>
@@ -97,7 +90,7 @@ test("a write counts by outcome and as a request", async () => {
   metrics.writeDone("all-1", { ...write, outcome: "ack_timeout", status: 504 });
   metrics.problem("ack_timeout");
   metrics.idempotency("repeat");
-  const samples = parse((await metrics.scrape()).body);
+  const samples = parseSamples((await metrics.scrape()).body);
   assert.equal(samples.get('lb_writes_total{route="all-1",policy="quorum",outcome="ok"}'), 1);
   assert.equal(samples.get('lb_writes_total{route="all-1",policy="quorum",outcome="ack_timeout"}'), 1);
   assert.equal(samples.get('lb_requests_total{route="all-1",class="5xx"}'), 1);
@@ -118,7 +111,7 @@ test("what happens at a node counts for that node alone", async () => {
   metrics.healthCheck("app1", false, 0.5);
   metrics.bootstrap("app1", "snapshot", true);
   metrics.nodeState("app1", "quarantined");
-  const samples = parse((await metrics.scrape()).body);
+  const samples = parseSamples((await metrics.scrape()).body);
   for (const series of [
     'lb_node_reads_total{node="NODE",outcome="timeout"}',
     'lb_node_read_duration_seconds_count{node="NODE"}',
@@ -148,11 +141,14 @@ test("the journal's commits, appends and purges are counted", async () => {
   metrics.journalCommit({ records: 0, bytes: 0, ms: 0.5, syncMs: 0.3, markMs: 0.1, head: 3 });
   metrics.journalPurged(2);
   metrics.setAside();
-  const samples = parse((await metrics.scrape()).body);
+  const samples = parseSamples((await metrics.scrape()).body);
   assert.equal(samples.get("lb_journal_appends_total"), 3);
   assert.equal(samples.get("lb_journal_appended_bytes_total"), 900);
   assert.equal(samples.get("lb_journal_append_duration_seconds_count"), 1);
   assert.equal(samples.get("lb_journal_commit_duration_seconds_count"), 2);
+  for (const file of ["journal", "head_mark"]) {
+    assert.equal(samples.get(`lb_journal_fsync_duration_seconds_count{file="${file}"}`), 2);
+  }
   assert.equal(
     samples.get("lb_journal_batch_records_count"),
     1,
@@ -162,10 +158,39 @@ test("the journal's commits, appends and purges are counted", async () => {
   assert.equal(samples.get("lb_writes_set_aside_total"), 1);
 });
 
+test("a refusal counts for the limit that the error names, or that its code stands for, and for no other word", async () => {
+  const { metrics } = create();
+  metrics.problem("too_many_requests_open", "limits.readsOpen");
+  metrics.problem("header_too_large");
+  for (const limit of ["limits.none", "constructor", 7]) metrics.problem("no_route", limit);
+  metrics.refused("limits.connections");
+  const samples = parseSamples((await metrics.scrape()).body);
+  const refused = [...samples].filter(([name]) => name.startsWith("lb_admission_refusals_total"));
+  const counted = refused.flatMap(([name, value]) => (value > 0 ? /"(.*)"/.exec(name)?.[1] : []));
+  assert.deepEqual(counted, ["limits.connections", "limits.header", "limits.readsOpen"]);
+  assert.equal(refused.length, LIMITS.length);
+});
+
+test("log lines that nobody read are counted", async () => {
+  const { metrics } = create();
+  metrics.logDropped(3);
+  assert.equal(parseSamples((await metrics.scrape()).body).get("lb_log_dropped_lines_total"), 3);
+});
+
+test("a route that is another kind of route after a reload starts anew", async () => {
+  const { metrics } = create();
+  metrics.readDone("one-2", 200, 0.1);
+  metrics.setRoutes([{ name: "one-2", to: "all" }]);
+  const text = (await metrics.scrape()).body;
+  assert.match(text, /^lb_requests_total\{route="one-2",class="2xx"\} 0$/m);
+  assert.match(text, /^lb_writes_total\{route="one-2",policy="all",outcome="ok"\} 0$/m);
+  assert.doesNotMatch(text, /^lb_read_retries_total\{/m);
+});
+
 test("methods that nobody knows are counted as OTHER, so that a client cannot make series", async () => {
   const { metrics } = create();
   for (const method of ["GET", "PROPFIND", "constructor", "__proto__", ""]) metrics.requestIn(method);
-  const samples = parse((await metrics.scrape()).body);
+  const samples = parseSamples((await metrics.scrape()).body);
   assert.equal(samples.get('lb_received_requests_total{method="GET"}'), 1);
   assert.equal(samples.get('lb_received_requests_total{method="OTHER"}'), 4);
   assert.equal([...samples.keys()].filter((key) => key.startsWith("lb_received_requests_total")).length, 8);
@@ -178,7 +203,7 @@ test("the state of a node is 1 for the state it is in and 0 for all others", asy
   first.state = "quarantined";
   first.lag = 12;
   first.oldestUndelivered = 3.5;
-  const samples = parse((await metrics.scrape()).body);
+  const samples = parseSamples((await metrics.scrape()).body);
   const state = (name: string) => samples.get(`lb_node_state{node="app1",state="${name}"}`);
   assert.deepEqual([state("quarantined"), state("in-sync"), state("down")], [1, 0, 0]);
   assert.equal(samples.get('lb_node_lag_records{node="app1"}'), 12);
@@ -199,7 +224,7 @@ test("nodes and routes come and go: their series appear and disappear, the other
   metrics.readLeg("app2", "ok", 0.001);
   metrics.readDone("all-1", 200, 0.001);
   const text = (await metrics.scrape()).body;
-  const samples = parse(text);
+  const samples = parseSamples(text);
   assert.equal(samples.get('lb_node_reads_total{node="app1",outcome="ok"}'), 1);
   assert.equal(samples.get('lb_node_reads_total{node="app3",outcome="ok"}'), 0);
   assert.ok(samples.has('lb_requests_total{route="one-3",class="2xx"}'));
@@ -209,7 +234,7 @@ test("nodes and routes come and go: their series appear and disappear, the other
 
 test("a scrape before there is a balancer gives counters and no gauges", async () => {
   const metrics = createMetrics({ routes: [{ name: "one-2", to: "one" }], nodes: ["app1"], codes: [] });
-  const samples = parse((await metrics.scrape()).body);
+  const samples = parseSamples((await metrics.scrape()).body);
   assert.equal(samples.get('lb_node_reads_total{node="app1",outcome="ok"}'), 0);
   assert.equal(samples.has("lb_ready"), false);
 });
@@ -220,22 +245,15 @@ test("Node's own metrics are there, and those that list every socket are not", a
     "process_resident_memory_bytes",
     "nodejs_eventloop_lag_seconds",
     "nodejs_gc_duration_seconds",
+    "process_start_time_seconds",
+    "nodejs_heap_size_used_bytes",
   ]) {
     assert.match(text, new RegExp(`^# TYPE ${name} `, "m"));
   }
   assert.doesNotMatch(text, /nodejs_active_handles/);
-});
-
-test("a scrape of nine nodes stays under 20 ms", async () => {
-  const { metrics } = create({ nodes: Array.from({ length: 9 }, (_, index) => `app${index + 1}`) });
-  const times: number[] = [];
-  for (let round = 0; round < 15; round++) {
-    const startedAt = performance.now();
-    (await metrics.scrape()).body;
-    times.push(performance.now() - startedAt);
+  for (const kind of ["major", "minor", "incremental", "weakcb"]) {
+    assert.match(text, new RegExp(`^nodejs_gc_duration_seconds_count\\{kind="${kind}"\\} \\d`, "m"));
   }
-  const median = times.sort((a, b) => a - b)[7] ?? Number.POSITIVE_INFINITY;
-  assert.ok(median < 20, `${median} ms`);
 });
 
 test("docs/metrics.md is what the table says", () => {
