@@ -13,7 +13,7 @@ import { createTrafficServer } from "./http/http-server.ts";
 import { readTls } from "./http/tls-files.ts";
 import { openJournal } from "./journal/journal-start.ts";
 import type { Log } from "./log.ts";
-import { createMetrics } from "./metrics/metrics.ts";
+import { createMetrics, type Metrics } from "./metrics/metrics.ts";
 import { Operator } from "./operator.ts";
 import { Reader } from "./reader.ts";
 import { Router } from "./router.ts";
@@ -24,6 +24,8 @@ export interface BalancerOptions {
   readonly version: string;
   /** The journal stopped for good: the process has to end. */
   readonly failed: (error: LbError) => void;
+  /** What counts, instead of the balancer's own: for a measurement of what counting costs. */
+  readonly metrics?: Metrics;
 }
 
 /** A running balancer. */
@@ -46,17 +48,13 @@ export async function startBalancer({
   log,
   version,
   failed,
+  metrics = metricsFor(initial),
 }: BalancerOptions): Promise<Balancer> {
   let config = initial;
   let draining = false;
   let reload: { at: number; ok: boolean; problems: readonly string[] } | null = null;
   const startedAt = Date.now();
   const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
-  const metrics = createMetrics({
-    routes: config.routes,
-    nodes: names(config.nodes),
-    codes: Object.keys(ERROR_ROWS),
-  });
   log.dropped = () => metrics.logDropped(1);
   await using parts = new AsyncDisposableStack();
 
@@ -197,6 +195,10 @@ export async function startBalancer({
       return clean;
     },
   };
+}
+
+function metricsFor({ routes, nodes }: Config): Metrics {
+  return createMetrics({ routes, nodes: nodes.map(({ name }) => name), codes: Object.keys(ERROR_ROWS) });
 }
 
 /** What only a new start can change. */
