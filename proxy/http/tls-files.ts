@@ -20,6 +20,6 @@ export function readTls(files: { readonly cert: string; readonly key: string }):
 }
 
 function firstExpiry(chain: Buffer): number {
-  const certificates = chain.toString("latin1").match(CERTIFICATE) ?? [];
+  const certificates = chain.toString("latin1").match(CERTIFICATE) ?? [chain];
   return Math.min(...certificates.map((pem) => new X509Certificate(pem).validToDate.getTime()));
 }

@@ -127,8 +127,15 @@ class JournalServer {
   }
 
   #look(): void {
-    send(this.#port, { news: "disk", disk: roomOf(this.#options.dataDir) });
+    this.#tellRoom();
     this.#purgeSome();
+  }
+
+  /** A figure that cannot be had stays as it was: nothing that is stored hangs on it. */
+  #tellRoom(): void {
+    try {
+      send(this.#port, { news: "disk", disk: roomOf(this.#options.dataDir) });
+    } catch {}
   }
 
   /** A step now, and the next one when commits that came meanwhile are done. */

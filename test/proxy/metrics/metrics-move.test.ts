@@ -323,7 +323,6 @@ test("each limit that refuses is named", async (t) => {
       writesOpen: 5,
       connections: 20,
     },
-    journal: { maxSize: "1MiB" },
     writes: PATIENT,
   });
   const [node] = nodes as [TestNode];
