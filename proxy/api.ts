@@ -29,6 +29,10 @@ export interface NodeStatus {
   readonly lag: number;
   /** Age in seconds of the oldest record that it has not acked; 0 without lag. */
   readonly oldestUndelivered: number;
+  /** Records per second that its cursor moved of late. */
+  readonly catchUpRate: number;
+  /** Seconds until it has caught up at this rate, new records counted in; 0: it has; null: its lag does not shrink. */
+  readonly catchUpEta: number | null;
   /** Open connections to it. */
   readonly connections: number;
   readonly inFlightReads: number;
@@ -92,10 +96,16 @@ export interface Status {
   readonly minInSync: number;
   /** Open connections of clients. */
   readonly connections: number;
+  /** Since the start: connections accepted from clients, bytes from and to them (on the wire). */
+  readonly connectionsAccepted: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
   /** What the journal takes on disk, and its limit. */
   readonly journalBytes: number;
   readonly journalMaxBytes: number;
-  /** Writes whose client still waits. */
+  /** The file system of dataDir: bytes left for the balancer's user, and its size. */
+  readonly journalDisk: { readonly free: number; readonly size: number };
+  /** Writes that some in-sync node has not answered. */
   readonly writesOpen: number;
   /** Records set aside as poison, waiting for `lbctl writes retry|skip`. */
   readonly setAside: number;
@@ -105,6 +115,16 @@ export interface Status {
   /** The last SIGHUP; null before the first. */
   readonly reload: ReloadStatus | null;
   readonly totals: Totals;
+  /** Of each listener with TLS. */
+  readonly certificates: readonly Certificate[];
+  /** Seconds since the start in which the threads were not idle. */
+  readonly activeSeconds: { readonly main: number; readonly journal: number };
+}
+
+export interface Certificate {
+  readonly listener: "traffic" | "admin";
+  /** The first of its chain to expire. */
+  readonly expiresAt: number;
 }
 
 /** Body of POST /api/nodes/NAME/resync. */

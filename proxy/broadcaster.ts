@@ -139,11 +139,11 @@ export class Broadcaster {
     const { writesOpen, bodies } = this.#options.settings();
     if (this.open >= writesOpen || this.#options.writes.size >= writesOpen) {
       const detail = `expected at most ${writesOpen} writes at a time (limits.writesOpen), got one more`;
-      throw new LbError("too_many_requests_open", detail);
+      throw new LbError("too_many_requests_open", detail, { extra: { limit: "limits.writesOpen" } });
     }
     if (this.#bytes + bytes > bodies) {
       const detail = `expected at most ${bodies} bytes of bodies at a time (limits.bodies), got ${bytes} more`;
-      throw new LbError("too_many_requests_open", detail);
+      throw new LbError("too_many_requests_open", detail, { extra: { limit: "limits.bodies" } });
     }
     this.#admitNodes(route);
   }

@@ -269,7 +269,7 @@ export class Cluster {
   }
 
   readonly #checked = (node: UpstreamNode, result: CheckResult): void => {
-    this.#metrics.healthCheck(node.name, result.ok);
+    this.#metrics.healthCheck(node.name, result.ok, (performance.now() - result.begunAt) / 1000);
     const before = node.stateId;
     const lost = noticeState(node, result, this.#journal.id);
     if (lost !== null) {
@@ -285,10 +285,10 @@ export class Cluster {
   /** One attempt at a record is over, with a final answer or without. */
   #attempted(node: UpstreamNode, record: JournalRecord, { attempt, number, final }: AttemptEnd): void {
     const outcome = legOutcome(attempt);
-    this.#metrics.leg(node.name, outcome, attempt.ms / 1000);
+    this.#metrics.writeLeg(node.name, outcome, attempt.ms / 1000, record.seq);
     if (number > 1) {
       node.retries++;
-      this.#metrics.legRetry(node.name);
+      this.#metrics.writeRetry(node.name);
     }
     if (final) return;
     node.ackErrors++;

@@ -76,8 +76,6 @@ export class Delivery {
   #ackedBefore = new Set<number>();
   /** Records up to it may have been sent by an earlier process: their first attempt here is not the first. */
   #sentBefore = 0;
-  /** When the cursor last moved (ms since the epoch). */
-  #movedAt = Date.now();
   #running = 0;
   readonly #resting: (() => void)[] = [];
   #acks = 0;
@@ -124,11 +122,10 @@ export class Delivery {
     this.#feed.restart(this.node.cursor + 1);
   }
 
-  /** ms since the oldest record that the node has not acked was recorded; as far as is known here. */
+  /** ms since the oldest record that the node has not acked was recorded. */
   oldestAge(now: number): number {
-    const seq = this.node.cursor + 1;
-    const record = this.#feed.get(seq);
-    return now - (record?.at ?? this.#movedAt);
+    const at = this.#feed.recordedAt(this.node.cursor + 1);
+    return at === null ? 0 : now - at;
   }
 
   /** Starts again from `cursor`: the node was given another state (bootstrap). The journal forgets its acks. */
@@ -395,7 +392,6 @@ export class Delivery {
     const cursor = (this.#schedule.lowest ?? this.#feed.next) - 1;
     if (cursor === this.node.cursor) return;
     this.node.cursor = cursor;
-    this.#movedAt = Date.now();
     this.#journal.moveCursor(this.node.name, cursor);
   }
 

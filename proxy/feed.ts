@@ -2,6 +2,7 @@ import { LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type RecentRecords, sizeOf } from "./recent-records.ts";
 import type { JournalRecord } from "./record.ts";
+import { RecordedAt } from "./recorded-at.ts";
 
 /** Records of one read of the journal; records, and bytes of bodies, that one node's loop keeps in memory. */
 const PAGE = 128;
@@ -28,6 +29,7 @@ export class Feed {
   next: number;
   readonly #journal: Journal;
   readonly #recent: RecentRecords;
+  readonly #recordedAt: RecordedAt;
   readonly #events: FeedEvents;
   readonly #kept = new Map<number, JournalRecord>();
   #bytes = 0;
@@ -37,6 +39,7 @@ export class Feed {
   constructor(journal: Journal, recent: RecentRecords, next: number, events: FeedEvents) {
     this.#journal = journal;
     this.#recent = recent;
+    this.#recordedAt = new RecordedAt(journal);
     this.next = next;
     this.#events = events;
   }
@@ -57,6 +60,11 @@ export class Feed {
   /** In memory now. */
   get(seq: number): JournalRecord | undefined {
     return this.#kept.get(seq) ?? this.#recent.get(seq);
+  }
+
+  /** When it was recorded (ms since the epoch); until the journal has said so: not after that; null: not known. */
+  recordedAt(seq: number): number | null {
+    return this.get(seq)?.at ?? this.#recordedAt.of(seq) ?? this.#recent.oldestAt;
   }
 
   /** Reads one record again that was let go; nothing comes of it where it is gone. */

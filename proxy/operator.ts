@@ -1,12 +1,22 @@
 /** What an operator sees and may do: the admin listener's view of the balancer. */
 
-import type { NodeStatus, ResyncRequest, ResyncStarted, RouteStatus, Status, VerifyReport } from "./api.ts";
+import type {
+  Certificate,
+  NodeStatus,
+  ResyncRequest,
+  ResyncStarted,
+  RouteStatus,
+  Status,
+  VerifyReport,
+} from "./api.ts";
 import type { Bootstrap } from "./bootstrap/bootstrap.ts";
+import type { CatchUp } from "./catch-up.ts";
 import type { Cluster, Member } from "./cluster.ts";
 import type { Config, RouteConfig } from "./config/config.ts";
 import { formatDuration } from "./config/units.ts";
 import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
+import type { Clients } from "./http/clients.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { WriteStory } from "./record.ts";
@@ -17,7 +27,12 @@ export interface ProcessFacts {
   readonly version: string;
   readonly startedAt: number;
   readonly listen: () => string;
-  readonly connections: () => number;
+  readonly clients: Clients;
+  /** Of each listener; null without TLS. */
+  readonly certificates: () => readonly {
+    readonly listener: Certificate["listener"];
+    readonly expiresAt: number | null;
+  }[];
   readonly draining: () => boolean;
   readonly reload: () => Status["reload"];
   readonly routeCounts: (name: string) => Pick<RouteStatus, "requests" | "errors" | "inFlight">;
@@ -28,6 +43,7 @@ export interface OperatorOptions {
   readonly cluster: Cluster;
   readonly journal: Journal;
   readonly bootstrap: Bootstrap;
+  readonly catchUp: CatchUp;
   readonly config: () => Config;
   readonly facts: ProcessFacts;
 }
@@ -44,6 +60,8 @@ export class Operator implements Control {
   status(): Status {
     const { cluster, journal, config, facts } = this.#options;
     const { upstream, writes } = cluster;
+    const { usedBytes, maxBytes, diskFree, diskSize } = journal.stats;
+    const bytes = facts.clients.bytes();
     return {
       cluster: config().cluster,
       version: facts.version,
@@ -55,9 +73,13 @@ export class Operator implements Control {
       inSync: upstream.inSync.length,
       members: upstream.members.length,
       minInSync: config().writes.minInSync,
-      connections: facts.connections(),
-      journalBytes: journal.stats.usedBytes,
-      journalMaxBytes: journal.stats.maxBytes,
+      connections: facts.clients.open,
+      connectionsAccepted: facts.clients.accepted,
+      bytesIn: bytes.in,
+      bytesOut: bytes.out,
+      journalBytes: usedBytes,
+      journalMaxBytes: maxBytes,
+      journalDisk: { free: diskFree, size: diskSize },
       writesOpen: writes.size,
       setAside: writes.aside.size,
       draining: facts.draining(),
@@ -65,6 +87,13 @@ export class Operator implements Control {
       routes: config().routes.map((route) => ({ ...describe(route), ...facts.routeCounts(route.name) })),
       reload: facts.reload(),
       totals: this.#totals(),
+      certificates: facts
+        .certificates()
+        .flatMap(({ listener, expiresAt }) => (expiresAt === null ? [] : { listener, expiresAt })),
+      activeSeconds: {
+        main: performance.eventLoopUtilization().active / 1000,
+        journal: journal.activeTime / 1000,
+      },
     };
   }
 
@@ -173,6 +202,7 @@ export class Operator implements Control {
 
   #nodeStatus({ node, health, delivery, pools }: Member): NodeStatus {
     const lag = Math.max(0, this.#options.journal.head - node.cursor);
+    const { rate, eta } = this.#options.catchUp.speed(node.name);
     return {
       name: node.name,
       url: node.url,
@@ -183,6 +213,8 @@ export class Operator implements Control {
       cursor: node.cursor,
       lag,
       oldestUndelivered: lag === 0 ? 0 : delivery.oldestAge(Date.now()) / 1000,
+      catchUpRate: rate,
+      catchUpEta: lag === 0 || node.state === "in-sync" ? 0 : eta,
       connections: pools.reads.stats.connected + pools.writes.stats.connected,
       inFlightReads: node.readsInFlight,
       inFlightWrites: node.writesInFlight,

@@ -39,7 +39,8 @@ export interface ReaderOptions {
 export interface ReadEvents {
   /** Each attempt's end. */
   leg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void;
-  retried(route: string): void;
+  /** It goes to `node`, after another one failed it. */
+  retried(route: string, node: UpstreamNode): void;
   /** The answer is through, or the client has its error; `error` null: a node's answer. */
   done(exchange: Exchange, error: LbError | null, node: UpstreamNode | null): void;
 }
@@ -72,12 +73,13 @@ export class Reader {
     const length = exchange.inspected.contentLength ?? 0;
     if (length > readBody) {
       const detail = `expected at most ${readBody} bytes (limits.readBody), got ${length}`;
-      this.options.events.done(exchange, new LbError("body_too_large", detail), null);
+      this.options.events.done(exchange, bodyTooLarge(detail), null);
       return;
     }
     if (this.open >= readsOpen) {
       const detail = `expected at most ${readsOpen} reads at a time (limits.readsOpen), got one more`;
-      this.options.events.done(exchange, new LbError("too_many_requests_open", detail), null);
+      const error = new LbError("too_many_requests_open", detail, { extra: { limit: "limits.readsOpen" } });
+      this.options.events.done(exchange, error, null);
       return;
     }
     this.open++;
@@ -114,6 +116,7 @@ class Read {
       this.#fail();
       return;
     }
+    if (this.#tried.length > 0) options.events.retried(this.exchange.route.name, node);
     this.#tried.push(node);
     const { inspected, request } = this.exchange;
     const pools = options.pools(node);
@@ -145,10 +148,8 @@ class Read {
     const retry = this.#mayRetry(slow);
     this.#timedOut ||= timedOut;
     this.#slow ||= slow;
-    if (retry) {
-      this.reader.options.events.retried(this.exchange.route.name);
-      this.next();
-    } else this.#fail(error);
+    if (retry) this.next();
+    else this.#fail(error);
   }
 
   /** The request itself cannot go on: its body is over the limit. */
@@ -307,6 +308,10 @@ function informational(response: ServerResponse, headers: readonly string[]): vo
   if (hints.link !== undefined) response.writeEarlyHints({ ...hints, link: hints.link });
 }
 
+function bodyTooLarge(detail: string): LbError {
+  return new LbError("body_too_large", detail, { extra: { limit: "limits.readBody" } });
+}
+
 /** The client's body, up to a limit; beyond it the attempt is cut off. */
 async function* limited(request: IncomingMessage, most: number): AsyncGenerator<Buffer> {
   let size = 0;
@@ -314,7 +319,7 @@ async function* limited(request: IncomingMessage, most: number): AsyncGenerator<
   const chunks: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
   for await (const chunk of chunks) {
     size += chunk.byteLength;
-    if (size > most) throw new LbError("body_too_large", `expected at most ${most} bytes, got more`);
+    if (size > most) throw bodyTooLarge(`expected at most ${most} bytes, got more`);
     yield chunk;
   }
 }

@@ -28,6 +28,12 @@ export class RecentRecords {
     }
   }
 
+  /** When the first of them was recorded: all that fell out are older. */
+  get oldestAt(): number | null {
+    const [oldest] = this.#records.values();
+    return oldest?.at ?? null;
+  }
+
   get(seq: number): JournalRecord | undefined {
     return this.#records.get(seq);
   }

@@ -76,7 +76,7 @@ export class Router {
 
   /** A request that the listener refused itself; null: not even readable. */
   refused(error: LbError, request: IncomingMessage | null): void {
-    this.#options.metrics.problem(error.code);
+    this.#options.metrics.problem(error.code, error.extra.limit);
     this.#options.log.request({
       id: "",
       client: request?.socket.remoteAddress ?? "",
@@ -142,7 +142,8 @@ export class Router {
     const status = code === "client_left" ? 0 : response.statusCode;
     this.#over(route.name, status);
     if (outcome === "repeat" || outcome === "mismatch") this.#options.metrics.idempotency(outcome);
-    this.#options.metrics.writeDone(route.name, outcome, status, ms / 1000);
+    const seconds = ms / 1000;
+    this.#options.metrics.writeDone(route.name, { policy: route.ack, outcome, status, seconds, seq });
     this.#options.log.request({
       id: inspected.requestId,
       client: inspected.peer,
@@ -188,7 +189,7 @@ export class Router {
     instance?: string,
     seq?: number,
   ): void {
-    this.#options.metrics.problem(error.code);
+    this.#options.metrics.problem(error.code, error.extra.limit);
     // What is left of the request's body is not read: the next request on this connection would start in it.
     if (!request.complete) response.shouldKeepAlive = false;
     sendProblem(response, error, {
@@ -246,6 +247,8 @@ const OUTCOMES: Partial<Record<LbError["code"], WriteOutcome>> = {
   ack_timeout: "ack_timeout",
   idempotency_mismatch: "mismatch",
   client_left: "aborted",
+  write_skipped: "repeat",
+  answer_too_large: "failed",
   internal_error: "failed",
   journal_failed: "failed",
 };

@@ -4,14 +4,16 @@ import { setTimeout as timeout } from "node:timers/promises";
 import { AdminServer } from "./admin/admin.ts";
 import { Bootstrap } from "./bootstrap/bootstrap.ts";
 import { Broadcaster } from "./broadcaster.ts";
+import { CatchUp } from "./catch-up.ts";
 import { Cluster } from "./cluster.ts";
 import { type Config, ConfigError } from "./config/config.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
-import { createTrafficServer, readTls } from "./http/http-server.ts";
+import { createTrafficServer } from "./http/http-server.ts";
+import { readTls } from "./http/tls-files.ts";
 import { openJournal } from "./journal/journal-start.ts";
 import type { Log } from "./log.ts";
-import { createMetrics } from "./metrics/metrics.ts";
+import { createMetrics, type Metrics } from "./metrics/metrics.ts";
 import { Operator } from "./operator.ts";
 import { Reader } from "./reader.ts";
 import { Router } from "./router.ts";
@@ -22,6 +24,8 @@ export interface BalancerOptions {
   readonly version: string;
   /** The journal stopped for good: the process has to end. */
   readonly failed: (error: LbError) => void;
+  /** What counts, instead of the balancer's own: for a measurement of what counting costs. */
+  readonly metrics?: Metrics;
 }
 
 /** A running balancer. */
@@ -44,17 +48,12 @@ export async function startBalancer({
   log,
   version,
   failed,
+  metrics = metricsFor(initial),
 }: BalancerOptions): Promise<Balancer> {
   let config = initial;
   let draining = false;
   let reload: { at: number; ok: boolean; problems: readonly string[] } | null = null;
   const startedAt = Date.now();
-  const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
-  const metrics = createMetrics({
-    routes: names(config.routes),
-    nodes: names(config.nodes),
-    codes: Object.keys(ERROR_ROWS),
-  });
   log.dropped = () => metrics.logDropped(1);
   await using parts = new AsyncDisposableStack();
 
@@ -69,6 +68,11 @@ export async function startBalancer({
     config.nodes,
     (records) => cluster.committed(records),
     failed,
+    {
+      appended: (ms, seq) => metrics.journalAppend(ms, seq),
+      committed: (commit) => metrics.journalCommit(commit),
+      purged: (records) => metrics.journalPurged(records),
+    },
   );
   parts.defer(() => journal.close());
 
@@ -84,6 +88,8 @@ export async function startBalancer({
   parts.defer(() => cluster.stop());
   const bootstrap = new Bootstrap({ cluster, journal, config: () => config, log, metrics });
   parts.defer(() => bootstrap.stop());
+  const catchUp = new CatchUp(() => ({ head: journal.head, nodes: cluster.upstream.nodes }));
+  parts.defer(() => catchUp.stop());
 
   const reader = new Reader({
     inSync: () => cluster.upstream.inSync,
@@ -91,7 +97,7 @@ export async function startBalancer({
     limits: () => config.limits,
     events: {
       leg: (node, outcome, legStartedAt) => cluster.readLeg(node, outcome, legStartedAt),
-      retried: (route) => metrics.retry(route),
+      retried: (route, node) => metrics.readRetry(route, node.name),
       done: (exchange, error, node) => router.readDone(exchange, error, node),
     },
   });
@@ -115,6 +121,7 @@ export async function startBalancer({
     config,
     (request, response, inspected) => router.handle(request, response, inspected),
     (error, request) => router.refused(error, request),
+    () => metrics.refused("limits.connections"),
   );
 
   let listen = "";
@@ -122,12 +129,17 @@ export async function startBalancer({
     cluster,
     journal,
     bootstrap,
+    catchUp,
     config: () => config,
     facts: {
       version,
       startedAt,
       listen: () => listen,
-      connections: () => traffic.connections,
+      clients: traffic.clients,
+      certificates: () => [
+        { listener: "traffic", expiresAt: traffic.certificateExpiresAt },
+        { listener: "admin", expiresAt: admin.certificateExpiresAt },
+      ],
       draining: () => draining,
       reload: () => reload,
       routeCounts: (name) => router.counts(name),
@@ -156,11 +168,11 @@ export async function startBalancer({
       // What may fail comes first, so that a config that is refused has changed nothing.
       const pair = next.listen.tls && readTls(next.listen.tls);
       admin.reload(next.admin);
-      if (pair) traffic.renew(pair.cert, pair.key);
+      if (pair) traffic.renew(pair);
       config = next;
       traffic.configure(next);
       router.reload(next);
-      metrics.setRoutes(names(next.routes));
+      metrics.setRoutes(next.routes);
       await cluster.reload(next);
       bootstrap.changed();
       reload = { at: Date.now(), ok: true, problems: [] };
@@ -184,6 +196,10 @@ export async function startBalancer({
       return clean;
     },
   };
+}
+
+function metricsFor({ routes, nodes }: Config): Metrics {
+  return createMetrics({ routes, nodes: nodes.map(({ name }) => name), codes: Object.keys(ERROR_ROWS) });
 }
 
 /** What only a new start can change. */

@@ -18,6 +18,12 @@ interface Waiter {
 /** The clients that wait for the outcome of a write, each with its own deadline. */
 export class Waiters {
   readonly #waiters = new Map<number, readonly Waiter[]>();
+  readonly #expired: (seq: number) => void;
+
+  /** @param expired a client of write `seq` waited in vain */
+  constructor(expired: (seq: number) => void) {
+    this.#expired = expired;
+  }
 
   /** What comes out of write `seq`; rejects with ack_timeout after `timeout` ms. */
   wait(seq: number, timeout: number): Promise<Outcome> {
@@ -28,6 +34,7 @@ export class Waiters {
         const others = (this.#waiters.get(seq) ?? []).filter((other) => other !== waiter);
         if (others.length > 0) this.#waiters.set(seq, others);
         else this.#waiters.delete(seq);
+        this.#expired(seq);
         const detail = `write ${seq} is recorded and will be delivered; its ack policy did not hold within ${timeout} ms`;
         reject(new LbError("ack_timeout", detail, { extra: { seq } }));
       };

@@ -63,6 +63,8 @@ export class Write {
   answer: Answer | null = null;
   /** When it was recorded by this process (monotonic ms), or null after a restart: counts as answered. */
   readonly startedAt: number | null;
+  /** A client was told 504: it is recorded and will be delivered. */
+  timedOut = false;
   /** In-sync nodes that have to answer, in config order where it matters to the reply. */
   readonly #awaited = new Set<string>();
   readonly #answers = new Map<string, Answer>();
@@ -99,6 +101,11 @@ export class Write {
 
   get seq(): number {
     return this.record.seq;
+  }
+
+  /** Its client has a reply or a 504, or was cut off by a restart. */
+  get told(): boolean {
+    return this.answer !== null || this.timedOut || this.startedAt === null;
   }
 
   get awaited(): readonly string[] {

@@ -9,7 +9,7 @@ import { LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { Attempt } from "./leg.ts";
 import type { Log } from "./log.ts";
-import type { Metrics } from "./metrics/metrics.ts";
+import type { Metrics, Policy } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
 import { isAdminState } from "./node-state.ts";
 import { OpenWrites } from "./open-writes.ts";
@@ -47,7 +47,7 @@ export class Writes {
   readonly #open = new OpenWrites();
   /** Outcomes of the newest settled writes. */
   readonly #outcomes = new Map<number, number>();
-  readonly #waiters = new Waiters();
+  readonly #waiters = new Waiters((seq) => this.#timedOut(seq));
   readonly #sendTimers = new Map<number, NodeJS.Timeout>();
   readonly #upstream: Upstream;
   readonly #journal: Journal;
@@ -146,10 +146,12 @@ export class Writes {
 
   /** A node's final answer to a record. */
   acked(node: UpstreamNode, record: JournalRecord, answer: Answer): void {
-    this.#metrics.ack(node.name, answer.status);
+    const open = this.#open.get(record.seq);
+    const policy = open?.policy.ack ?? this.#policyOf(record.route);
+    this.#metrics.ack(node.name, answer.status, policy, open?.told ?? true);
     if (answer.ambiguous) {
       this.sums.ambiguous++;
-      this.#metrics.ambiguous(node.name);
+      this.#metrics.ambiguous(node.name, policy);
       this.#log.ambiguous({ seq: record.seq, node: node.name, status: answer.status });
     }
     this.#keepBody(record, answer);
@@ -158,6 +160,7 @@ export class Writes {
     const { outcome } = record.state;
     if (write !== undefined) write.answered(node.name, answer);
     else if (outcome !== null && outcome !== answer.status && !answer.ambiguous) {
+      this.#metrics.divergence(node.name, policy);
       this.#quarantineDiverged(node.name, record.seq, answer.status, outcome);
     }
   }
@@ -279,13 +282,11 @@ export class Writes {
   }
 
   #add(record: Decided, startedAt: number | null, answers?: Answers): void {
-    const { minInSync, routes } = this.#settings();
-    const { seq, key, clientKey, route: name, state } = record;
-    const route = routes.find((one) => one.name === name);
-    const ack = route?.to === "all" ? route.ack : "all";
+    const { minInSync } = this.#settings();
+    const { seq, key, clientKey, route, state } = record;
     const write = new Write({
-      record: { seq, key, clientKey, route: name, state },
-      policy: { ack, minInSync, members: names(this.#upstream.members) },
+      record: { seq, key, clientKey, route, state },
+      policy: { ack: this.#policyOf(route), minInSync, members: names(this.#upstream.members) },
       inSync: names(this.#upstream.inSync),
       startedAt,
       ...(answers === undefined ? {} : { answers }),
@@ -294,6 +295,12 @@ export class Writes {
     });
     this.#open.set(write);
     if (this.aside.has(seq) || this.aside.holding(key) !== null) this.#open.hold(seq, null);
+  }
+
+  /** What the route asks for now; for one that is gone, the strictest. */
+  #policyOf(route: string): Policy {
+    const found = this.#settings().routes.find(({ name }) => name === route);
+    return found?.to === "all" ? found.ack : "all";
   }
 
   #overdue(seq: number): void {
@@ -305,7 +312,13 @@ export class Writes {
     this.#upstream.get(name)?.apply("missed-write", `missed write ${write.seq}`);
   }
 
+  #timedOut(seq: number): void {
+    const write = this.#open.get(seq);
+    if (write !== undefined) write.timedOut = true;
+  }
+
   #settled(write: Write, answer: Answer): void {
+    if (write.timedOut) this.#metrics.writeLate(write.policy.ack);
     this.#remember(write.seq, answer.status);
     if (answer.lost && write.record.clientKey !== null) this.#bodiless.add(write.seq);
     this.#journal.settle(
@@ -338,13 +351,13 @@ export class Writes {
       this.#journal.settle(write.seq, expected, null);
     }
     for (const name of nodes) {
+      this.#metrics.divergence(name, write.policy.ack);
       this.#quarantineDiverged(name, write.seq, write.answers.get(name)?.status ?? 0, expected);
     }
   }
 
   #quarantineDiverged(name: string, seq: number, status: number, expected: number): void {
     this.sums.divergent++;
-    this.#metrics.divergence(name);
     this.#log.divergence({ seq, node: name, status, majority: expected });
     const node = this.#upstream.get(name);
     const why = `diverged at write ${seq}: answered ${status}, the others ${expected}`;

@@ -26,8 +26,8 @@ function health(ok: boolean): Reply {
   return json(ok ? 200 : 503, { ok } satisfies Health);
 }
 
-async function exposition({ metrics }: Call): Promise<Reply> {
-  return { status: 200, type: metrics.contentType, body: await metrics.scrape() };
+async function exposition({ metrics, accept }: Call): Promise<Reply> {
+  return { status: 200, ...(await metrics.scrape(accept)) };
 }
 
 async function drain(call: Call): Promise<Reply> {

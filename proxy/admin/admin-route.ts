@@ -11,6 +11,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly body: Body;
+  /** The header field of that name. */
+  readonly accept: string;
   /** Null on open routes. */
   readonly caller: Caller | null;
 }

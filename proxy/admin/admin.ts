@@ -5,8 +5,8 @@ import type { Config } from "../config/config.ts";
 import type { Control } from "../control.ts";
 import { ERROR_ROWS, LbError, toLbError } from "../errors.ts";
 import { closeSoftlyAfterAnswer } from "../http/client-error.ts";
-import { readTls } from "../http/http-server.ts";
 import { sendProblem } from "../http/problem.ts";
+import { readTls, type TlsPair } from "../http/tls-files.ts";
 import { type Log, pathOf } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { API } from "./admin-api.ts";
@@ -57,12 +57,14 @@ export class AdminServer {
   readonly #routes = new AdminRoutes([...API, ...PAGES]);
   readonly #failures = new FailedSignIns();
   #auth: AdminAuth;
+  #tls: TlsPair | null;
 
   constructor(options: AdminOptions) {
     const { tls } = options.config.listen;
     this.#options = options;
     this.#auth = loadAuth(options.config);
-    this.#server = createListener(tls, (request, response) => {
+    this.#tls = tls && readTls(tls);
+    this.#server = createListener(this.#tls, (request, response) => {
       for (const [name, value] of Object.entries(SECURITY)) response.setHeader(name, value);
       this.#serve(request, response).catch((error: unknown) => {
         options.log.bug("admin", error);
@@ -86,11 +88,18 @@ export class AdminServer {
     return { host, port: (this.#server.address() as AddressInfo).port };
   }
 
+  /** When the certificate expires (ms since the epoch); null without TLS. */
+  get certificateExpiresAt(): number | null {
+    return this.#tls?.expiresAt ?? null;
+  }
+
   /** SIGHUP: users, passwords and certificate anew; the address stays. Throws and changes nothing when it can't. */
   reload(config: AdminConfig): void {
     const auth = loadAuth(config);
     if (config.listen.tls && "setSecureContext" in this.#server) {
-      this.#server.setSecureContext(readTls(config.listen.tls));
+      const pair = readTls(config.listen.tls);
+      this.#server.setSecureContext(pair);
+      this.#tls = pair;
     }
     this.#auth = auth;
   }
@@ -151,7 +160,8 @@ export class AdminServer {
   ): Promise<Reply> {
     const { control, metrics } = this.#options;
     const body = new Body(await readBody(request), request.headers["content-type"]);
-    return await found.route.run({ control, metrics, params: found.params, query, body, caller });
+    const { accept = "" } = request.headers;
+    return await found.route.run({ control, metrics, params: found.params, query, body, accept, caller });
   }
 
   #refuse(response: ServerResponse, error: LbError, asPage: boolean): void {
@@ -180,7 +190,7 @@ export class AdminServer {
 }
 
 function createListener(
-  tls: AdminConfig["listen"]["tls"],
+  tls: TlsPair | null,
   serve: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server | TlsServer {
   const options = {
@@ -190,7 +200,7 @@ function createListener(
     keepAliveTimeout: IDLE_TIMEOUT,
   };
   const server = tls
-    ? createTlsServer({ ...options, ...readTls(tls), minVersion: "TLSv1.2" }, serve)
+    ? createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2" }, serve)
     : createServer(options, serve);
   server.maxConnections = MOST_CONNECTIONS;
   server.timeout = SILENCE_TIMEOUT;

@@ -1,6 +1,5 @@
 /** The listener for traffic: node:http, strict, with every answer that is not a node's own a problem+json. */
 
-import { readFileSync } from "node:fs";
 import {
   createServer as createHttpServer,
   type Server as HttpServer,
@@ -11,12 +10,13 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { createSecureContext } from "node:tls";
 import type { Config } from "../config/config.ts";
 import { LbError, toLbError } from "../errors.ts";
 import { answerOnSocket, clientError } from "./client-error.ts";
+import { Clients } from "./clients.ts";
 import { type Inspected, Inspector } from "./framing.ts";
 import { sendProblem } from "./problem.ts";
+import { readTls, type TlsPair } from "./tls-files.ts";
 import { type Connection, responseClass, type TrafficResponse } from "./traffic-response.ts";
 
 /** Gets each request that is fit to be forwarded, on one connection one after the other. */
@@ -37,41 +37,36 @@ export function wantBody(response: ServerResponse, inspected: Inspected): void {
   if (inspected.expectsContinue && inspected.hasBody) response.writeContinue();
 }
 
-/** Certificate and key out of their files; throws where they don't fit together. */
-export function readTls(files: { readonly cert: string; readonly key: string }): {
-  cert: Buffer;
-  key: Buffer;
-} {
-  const pair = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
-  createSecureContext(pair);
-  return pair;
-}
-
-/** Makes the listener; `listen()` binds it. */
+/** Makes the listener; `listen()` binds it. `crowded`: a connection more than limits.connections was closed. */
 export function createTrafficServer(
   config: Config,
   handler: TrafficHandler,
   refused: RefusedListener = () => {},
+  crowded: () => void = () => {},
 ): TrafficServer {
-  return new TrafficServer(config, handler, refused);
+  return new TrafficServer(config, handler, refused, crowded);
 }
 
 /** See `createTrafficServer`. */
 export class TrafficServer {
   readonly server: HttpServer | HttpsServer;
+  readonly clients = new Clients();
   readonly #handler: TrafficHandler;
   readonly #refused: RefusedListener;
+  readonly #crowded: () => void;
   readonly #connections = new WeakMap<Duplex, Connection>();
   readonly #draining = { now: false };
-  #open = 0;
+  #tls: TlsPair | null;
   #config: Config;
   #inspector: Inspector;
 
-  constructor(config: Config, handler: TrafficHandler, refused: RefusedListener) {
+  constructor(config: Config, handler: TrafficHandler, refused: RefusedListener, crowded: () => void) {
     this.#config = config;
     this.#handler = handler;
     this.#refused = refused;
+    this.#crowded = crowded;
     this.#inspector = this.#createInspector(config);
+    this.#tls = config.listen.tls && readTls(config.listen.tls);
     this.server = this.#createServer(config);
     this.#applyLimits(config);
     this.#wire();
@@ -79,7 +74,12 @@ export class TrafficServer {
 
   /** Clients' connections that are open. */
   get connections(): number {
-    return this.#open;
+    return this.clients.open;
+  }
+
+  /** When the certificate expires (ms since the epoch); null without TLS. */
+  get certificateExpiresAt(): number | null {
+    return this.#tls?.expiresAt ?? null;
   }
 
   /** Binds the configured address; gives what it became (port 0). */
@@ -96,12 +96,12 @@ export class TrafficServer {
     this.#applyLimits(config);
   }
 
-  /** New connections get this certificate; throws, and keeps the old one, where the two don't fit. */
-  renew(cert: Buffer, key: Buffer): void {
+  /** New connections get this certificate. */
+  renew(pair: TlsPair): void {
     if (!("setSecureContext" in this.server))
       throw new Error("renew: expected a listener with tls, got one without");
-    createSecureContext({ cert, key });
-    this.server.setSecureContext({ cert, key });
+    this.server.setSecureContext(pair);
+    this.#tls = pair;
   }
 
   /** Accepts no more, lets answers in progress end, and cuts what is left after `timeout` ms. */
@@ -133,10 +133,10 @@ export class TrafficServer {
       // Upgrades are judged with everything else, in the inspector.
       shouldUpgradeCallback: () => false,
     };
-    if (!config.listen.tls) return createHttpServer(options);
+    if (!this.#tls) return createHttpServer(options);
     return createHttpsServer({
       ...options,
-      ...readTls(config.listen.tls),
+      ...this.#tls,
       minVersion: "TLSv1.2",
       ALPNProtocols: ["http/1.1"],
       handshakeTimeout: config.limits.headerTimeout,
@@ -160,12 +160,8 @@ export class TrafficServer {
     this.server.on("request", serve);
     this.server.on("checkContinue", serve);
     this.server.on("checkExpectation", serve);
-    this.server.on("connection", (socket: Socket) => {
-      this.#open += 1;
-      socket.once("close", () => {
-        this.#open -= 1;
-      });
-    });
+    this.server.on("connection", (socket: Socket) => this.clients.add(socket));
+    this.server.on("drop", this.#crowded);
     this.server.on("connect", (request: IncomingMessage, socket: Duplex) => {
       const error = new LbError("connect_refused", "expected a method other than CONNECT");
       this.#refused(error, request);

@@ -41,5 +41,6 @@ export function readBody(
 }
 
 function tooLarge(most: number, came: number | null): LbError {
-  return new LbError("body_too_large", `expected at most ${most} bytes, got ${came ?? "more"}`);
+  const detail = `expected at most ${most} bytes, got ${came ?? "more"}`;
+  return new LbError("body_too_large", detail, { extra: { limit: "limits.body" } });
 }

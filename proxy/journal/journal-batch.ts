@@ -65,6 +65,9 @@ export interface BatchReply {
   readonly usedBytes: number;
   /** ms that the commit took, both fsyncs included; 0 if there was nothing to commit. */
   readonly commitTime: number;
+  /** Of it: the sync of the journal, and that of the head mark; 0 if there was no room for anything. */
+  readonly syncTime: number;
+  readonly markTime: number;
 }
 
 export type Answered = { readonly value: unknown } | { readonly error: WireError };
@@ -100,10 +103,18 @@ export type FromWorker =
       readonly head: number;
       readonly first: number;
       readonly usedBytes: number;
+      readonly disk: DiskRoom;
     }
   | { readonly news: "batch"; readonly reply: BatchReply }
   | { readonly news: "purged"; readonly first: number; readonly usedBytes: number }
+  | { readonly news: "disk"; readonly disk: DiskRoom }
   | { readonly news: "failed"; readonly error: WireError };
+
+/** Bytes of a file system: left for this process's user, and in all. */
+export interface DiskRoom {
+  readonly free: number;
+  readonly size: number;
+}
 
 interface Packed {
   readonly head: string;
@@ -115,6 +126,12 @@ interface WaitingAppend {
   readonly record: NewRecord;
   readonly resolve: (value: { kind: "recorded" | "repeat" | "mismatch"; seq: number }) => void;
   readonly reject: (error: unknown) => void;
+}
+
+interface BatchedAppend extends WaitingAppend {
+  /** When it was handed over (monotonic ms), and what it takes in the batch's bodies. */
+  readonly since: number;
+  readonly length: number;
 }
 
 interface Waiting {
@@ -130,7 +147,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 export class Batch {
   readonly ops: Op[] = [];
   readonly questions: Question[] = [];
-  readonly appends: WaitingAppend[] = [];
+  readonly appends: BatchedAppend[] = [];
   readonly changes: Waiting[] = [];
   readonly asked: Waiting[] = [];
   readonly #packed: Packed[] = [];
@@ -153,7 +170,7 @@ export class Batch {
     const { route, key, idempotency, request } = waiting.record;
     const length = this.#pack(JSON.stringify([request.target, request.headers]), request.body);
     const [path = ""] = request.target.split("?", 1);
-    this.appends.push(waiting);
+    this.appends.push({ ...waiting, since: performance.now(), length });
     this.ops.push({
       op: "append",
       route,

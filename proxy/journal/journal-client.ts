@@ -4,11 +4,12 @@ import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { LbError } from "../errors.ts";
 import type { JournalRecord, NewRecord, NodeRow, StoredAck, StoredAnswer, WriteStory } from "../record.ts";
-import type { Appended, Journal, JournalStats, Only, Seen } from "./journal.ts";
+import type { Appended, Journal, JournalMeter, JournalStats, Only, Seen } from "./journal.ts";
 import {
   type Answered,
   Batch,
   type BatchReply,
+  type DiskRoom,
   type FromWorker,
   FULL,
   MISMATCH,
@@ -34,6 +35,7 @@ export type Opened = FromWorker & { readonly news: "opened" };
 export interface JournalListeners {
   readonly committed: (records: readonly JournalRecord[]) => void;
   readonly failed: (error: LbError) => void;
+  readonly meter: JournalMeter | null;
 }
 
 /** The journal as the rest of the balancer knows it, over its worker. */
@@ -47,6 +49,7 @@ export class WorkerJournal implements Journal {
   readonly #macKeys: MacKeys;
   readonly #committed: (records: readonly JournalRecord[]) => void;
   readonly #failed: (error: LbError) => void;
+  readonly #meter: JournalMeter | null;
   readonly #waiting: Batch[] = [new Batch()];
   readonly #cursors = new Map<string, number>();
   #inFlight: Batch | null = null;
@@ -57,19 +60,33 @@ export class WorkerJournal implements Journal {
   #over: LbError | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(worker: Worker, opened: Opened, maxBytes: number, { committed, failed }: JournalListeners) {
+  constructor(worker: Worker, opened: Opened, maxBytes: number, listeners: JournalListeners) {
     this.#worker = worker;
     this.id = opened.id;
     this.foundedEmpty = opened.foundedEmpty;
     this.head = opened.head;
     this.first = opened.first;
-    this.stats = { commits: 0, commitTime: 0, appended: 0, usedBytes: opened.usedBytes, maxBytes };
+    const { usedBytes, disk } = opened;
+    this.stats = {
+      commits: 0,
+      commitTime: 0,
+      appended: 0,
+      usedBytes,
+      maxBytes,
+      diskFree: disk.free,
+      diskSize: disk.size,
+    };
     this.#macKeys = opened.macKeys;
-    this.#committed = committed;
-    this.#failed = failed;
+    this.#committed = listeners.committed;
+    this.#failed = listeners.failed;
+    this.#meter = listeners.meter;
     worker.on("message", (message: FromWorker) => void this.#receive(message));
     worker.on("error", (cause) => void this.#fail(crashed(cause)));
     worker.on("exit", (code) => void this.#fail(crashed(new Error(`exit code ${code}`))));
+  }
+
+  get activeTime(): number {
+    return this.#worker.performance.eventLoopUtilization().active;
   }
 
   mac(purpose: MacPurpose, ...parts: (string | Uint8Array)[]): string {
@@ -246,12 +263,19 @@ export class WorkerJournal implements Journal {
   #receive(message: FromWorker): void {
     if (message.news === "batch") this.#done(message.reply);
     else if (message.news === "purged") this.#update(message);
+    else if (message.news === "disk") this.#room(message.disk);
     else if (message.news === "failed") this.#fail(fromWire(message.error));
   }
 
   #update(news: { readonly first: number; readonly usedBytes: number }): void {
+    if (news.first > this.first) this.#meter?.purged(news.first - this.first);
     this.first = news.first;
     this.stats.usedBytes = news.usedBytes;
+  }
+
+  #room({ free, size }: DiskRoom): void {
+    this.stats.diskFree = free;
+    this.stats.diskSize = size;
   }
 
   #done(reply: BatchReply): void {
@@ -269,6 +293,7 @@ export class WorkerJournal implements Journal {
       settleAppends(batch, reply.appended);
       settleChanges(batch, reply.stored);
       batch.asked.forEach((waiting, i) => void settleQuestion(waiting, reply.answers[i]));
+      if (reply.syncTime > 0) this.#measure(batch, reply);
       const next = this.#waiting[0];
       if (next && !next.empty) this.#schedule(next);
     }
@@ -278,6 +303,21 @@ export class WorkerJournal implements Journal {
     if (op.op === "cursors") op.nodes.forEach((node, i) => void this.#cursors.set(node, op.cursors[i] ?? 0));
     else if (op.op === "saveNode") this.#cursors.set(op.row.name, op.row.cursor);
     else if (op.op === "removeNode") this.#cursors.delete(op.name);
+  }
+
+  #measure(batch: Batch, { appended, head, commitTime, syncTime, markTime }: BatchReply): void {
+    const meter = this.#meter;
+    if (meter === null) return;
+    let records = 0;
+    let bytes = 0;
+    batch.appends.forEach(({ since, length }, i) => {
+      const [kind, seq = 0] = appended.slice(i * 3, i * 3 + 2);
+      if (kind !== RECORDED) return;
+      records++;
+      bytes += length;
+      meter.appended(performance.now() - since, seq);
+    });
+    meter.committed({ records, bytes, ms: commitTime, syncMs: syncTime, markMs: markTime, head });
   }
 
   #tell(batch: Batch, appended: readonly number[]): void {

@@ -38,7 +38,7 @@ const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 /** Pages that a small commit touches. */
 const COMMIT_BYTES = 8 * 4096;
 
-export type Committed = Pick<BatchReply, "appended" | "stored">;
+export type Committed = Pick<BatchReply, "appended" | "stored" | "syncTime" | "markTime">;
 
 export class Committer {
   readonly #parts: CommitterParts;
@@ -64,7 +64,7 @@ export class Committer {
       }
     }
     this.#owe(batch.ops);
-    return { appended: refused(batch.ops), stored: false };
+    return { appended: refused(batch.ops), stored: false, syncTime: 0, markTime: 0 };
   }
 
   /** One transaction outside a batch: the purge. False if there was no room even for that. */
@@ -101,16 +101,20 @@ export class Committer {
     for (const [node, cursor] of this.#owed) work.moveCursor(node, cursor);
     for (const op of batch.ops) work.apply(op);
     work.finish();
-    this.#finish();
+    const times = this.#finish();
     this.#owed.clear();
     this.#logged += batch.bodies.length * 2 + COMMIT_BYTES;
-    return { appended: work.appended, stored: step !== "cursors only" };
+    return { appended: work.appended, stored: step !== "cursors only", ...times };
   }
 
-  #finish(): void {
+  /** Commits; gives the ms that each of the two syncs took. */
+  #finish(): { syncTime: number; markTime: number } {
     const { id, store, mark } = this.#parts;
+    const started = performance.now();
     store.commit();
+    const synced = performance.now();
     mark.write({ journal: id, head: store.state.head, commit: store.state.commits });
+    return { syncTime: synced - started, markTime: performance.now() - synced };
   }
 
   #owe(ops: readonly Op[]): void {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { LbError } from "../errors.ts";
 import type { JournalRecord } from "../record.ts";
-import type { Journal, JournalOptions } from "./journal.ts";
+import type { Journal, JournalMeter, JournalOptions } from "./journal.ts";
 import type { FromWorker } from "./journal-batch.ts";
 import { type Opened, WorkerJournal } from "./journal-client.ts";
 import { crashed, fromWire } from "./journal-wire.ts";
@@ -13,13 +13,15 @@ import { ROLE, type WorkerStart } from "./journal-worker.ts";
 /**
  * Opens (or makes) the journal. `committed` is called once per group commit, with its new records in seq
  * order, after fsync and before any of their append promises resolves. `failed` is called at most once: the
- * journal has stopped (disk error, worker crash), every call rejects, and only a new start helps.
+ * journal has stopped (disk error, worker crash), every call rejects, and only a new start helps. `meter` is
+ * told of what is only counted.
  */
 export async function openJournal(
   options: JournalOptions,
   founding: readonly { name: string; empty: boolean }[],
   committed: (records: readonly JournalRecord[]) => void,
   failed: (error: LbError) => void = () => {},
+  meter: JournalMeter | null = null,
 ): Promise<Journal> {
   const foundedEmpty = founding.length > 0 && founding.every((node) => node.empty);
   const start: WorkerStart = { role: ROLE, options, foundedEmpty };
@@ -29,7 +31,7 @@ export async function openJournal(
     resourceLimits: { maxYoungGenerationSizeMb: 6 },
   });
   const opened = await firstNews(worker);
-  return new WorkerJournal(worker, opened, options.maxBytes, { committed, failed });
+  return new WorkerJournal(worker, opened, options.maxBytes, { committed, failed, meter });
 }
 
 /** The worker's first message, or why there is none. */

@@ -4,11 +4,20 @@
  * In development it is this file; in the bundle it is the bundle itself, started again with the role below.
  */
 
+import { statfsSync } from "node:fs";
 import { isMainThread, type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { LbError } from "../errors.ts";
 import type { JournalOptions } from "./journal.ts";
-import type { Answered, BatchMessage, BatchReply, FromWorker, Question, WireError } from "./journal-batch.ts";
-import { Committer } from "./journal-commit.ts";
+import type {
+  Answered,
+  BatchMessage,
+  BatchReply,
+  DiskRoom,
+  FromWorker,
+  Question,
+  WireError,
+} from "./journal-batch.ts";
+import { type Committed, Committer } from "./journal-commit.ts";
 import { messageOf, type OpenedStore, openStore } from "./journal-open.ts";
 import { nextPurge, purge } from "./journal-purge.ts";
 import { answerQuestion } from "./journal-query.ts";
@@ -23,6 +32,7 @@ export interface WorkerStart {
 
 export const ROLE = "lb-journal";
 const PURGE_EVERY = 1000;
+const NOTHING_DONE: Committed = { appended: [], stored: true, syncTime: 0, markTime: 0 };
 
 /** Runs the journal of this worker thread until it is told to close. */
 export function serveJournal(): void {
@@ -59,7 +69,7 @@ class JournalServer {
       if (message === "close") this.#guard(() => this.#close());
       else this.#guard(() => this.#batch(message));
     });
-    this.#purgeTimer = setInterval(() => this.#guard(() => this.#purgeSome()), PURGE_EVERY);
+    this.#purgeTimer = setInterval(() => this.#guard(() => this.#look()), PURGE_EVERY);
     const { head, first } = store.state;
     send(this.#port, {
       news: "opened",
@@ -69,6 +79,7 @@ class JournalServer {
       head,
       first,
       usedBytes: store.usedBytes,
+      disk: roomOf(this.#options.dataDir),
     });
   }
 
@@ -85,7 +96,7 @@ class JournalServer {
 
   #batch(batch: BatchMessage): void {
     const started = performance.now();
-    const done = batch.ops.length > 0 ? this.#committer.commit(batch) : { appended: [], stored: true };
+    const done = batch.ops.length > 0 ? this.#committer.commit(batch) : NOTHING_DONE;
     const commitTime = batch.ops.length > 0 ? performance.now() - started : 0;
     const answers = batch.questions.map((question) => this.#answer(question));
     const { store } = this.#opened;
@@ -113,6 +124,18 @@ class JournalServer {
       if (error instanceof LbError) return { error: wireError(error) };
       throw error;
     }
+  }
+
+  #look(): void {
+    this.#tellRoom();
+    this.#purgeSome();
+  }
+
+  /** A figure that cannot be had stays as it was: nothing that is stored hangs on it. */
+  #tellRoom(): void {
+    try {
+      send(this.#port, { news: "disk", disk: roomOf(this.#options.dataDir) });
+    } catch {}
   }
 
   /** A step now, and the next one when commits that came meanwhile are done. */
@@ -149,6 +172,11 @@ class JournalServer {
     this.#opened.mark.close();
     this.#port.close();
   }
+}
+
+function roomOf(folder: string): DiskRoom {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  return { free: bavail * bsize, size: blocks * bsize };
 }
 
 /** Buffers in answers are handed over, not copied. */

@@ -55,6 +55,30 @@ export interface JournalStats {
   /** Bytes in use, of `maxBytes`. */
   readonly usedBytes: number;
   readonly maxBytes: number;
+  /** Of the file system of dataDir: bytes left for this process's user, and its size; at most a second old. */
+  readonly diskFree: number;
+  readonly diskSize: number;
+}
+
+/** One group commit. */
+export interface GroupCommit {
+  /** New records in it, and their bytes. */
+  readonly records: number;
+  readonly bytes: number;
+  /** The whole of it; within it, the sync of the journal and that of the head mark. */
+  readonly ms: number;
+  readonly syncMs: number;
+  readonly markMs: number;
+  /** Seq of the last record. */
+  readonly head: number;
+}
+
+/** Whom the journal tells how it fares. */
+export interface JournalMeter {
+  /** A record is fsynced, `ms` after it was handed over. */
+  appended(ms: number, seq: number): void;
+  committed(commit: GroupCommit): void;
+  purged(records: number): void;
 }
 
 export interface Journal {
@@ -67,6 +91,8 @@ export interface Journal {
   /** All founding nodes were declared empty when the journal was made (and nothing was lost since). */
   readonly foundedEmpty: boolean;
   readonly stats: JournalStats;
+  /** ms that its thread was not idle. */
+  readonly activeTime: number;
   /** What stands on disk for an order key, a client's Idempotency-Key, a whole request: 32 hex digits. */
   mac(purpose: MacPurpose, ...parts: (string | Uint8Array)[]): string;
   /** Resolves when the record is fsynced; rejects LbError journal_full / journal_failed. */

@@ -11,6 +11,15 @@ export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly sharedLabels: Readonly<Record<string, string>>;
   readonly value: number;
+  readonly exemplar?: Exemplar;
+}
+
+/** One observation of a bucket that stands for the others: which write it was. */
+interface Exemplar {
+  readonly labelSet: { readonly seq: string };
+  readonly value: number;
+  /** Seconds since the epoch. */
+  readonly timestamp: number;
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -30,15 +39,18 @@ export class Histogram {
   /** One more than bounds: the last is +Inf. */
   readonly #counts: Float64Array;
   readonly #les: readonly { readonly le: string }[];
+  readonly #exemplars: (Exemplar | undefined)[];
   #sum = 0;
 
   constructor(bounds: readonly number[]) {
     this.#bounds = Float64Array.from(bounds);
     this.#counts = new Float64Array(bounds.length + 1);
-    this.#les = [...bounds.map(String), "+Inf"].map((le) => ({ le }));
+    this.#les = [...bounds.map(upperBound), "+Inf"].map((le) => ({ le }));
+    this.#exemplars = this.#les.map(() => undefined);
   }
 
-  observe(value: number): void {
+  /** @param seq the write that it was about, if it was one */
+  observe(value: number, seq?: number): void {
     const bounds = this.#bounds;
     let low = 0;
     let high = bounds.length;
@@ -49,6 +61,8 @@ export class Histogram {
     }
     this.#counts[low] = (this.#counts[low] as number) + 1;
     this.#sum += value;
+    if (seq !== undefined)
+      this.#exemplars[low] = { labelSet: { seq: String(seq) }, value, timestamp: Date.now() / 1000 };
   }
 
   samples(name: string, sharedLabels: Labels, into: Sample[]): void {
@@ -56,11 +70,18 @@ export class Histogram {
     let total = 0;
     for (const [index, labels] of this.#les.entries()) {
       total += this.#counts[index] as number;
-      into.push({ metricName: bucket, labels, sharedLabels, value: total });
+      const exemplar = this.#exemplars[index];
+      const sample = { metricName: bucket, labels, sharedLabels, value: total };
+      into.push(exemplar === undefined ? sample : { ...sample, exemplar });
     }
     into.push({ metricName: `${name}_sum`, labels: NONE, sharedLabels, value: this.#sum });
     into.push({ metricName: `${name}_count`, labels: NONE, sharedLabels, value: total });
   }
+}
+
+/** OpenMetrics wants 1.0 where the classic format lets it be 1; the same series whichever is scraped. */
+function upperBound(bound: number): string {
+  return Number.isInteger(bound) ? bound.toFixed(1) : String(bound);
 }
 
 interface Series {
@@ -109,17 +130,18 @@ export class Family {
   }
 }
 
-/** A gauge, whose values are asked for when it is scraped. */
-export class GaugeFamily {
+/** A metric whose values are asked for when it is scraped. */
+export class ScrapedFamily {
   readonly name: string;
   readonly help: string;
-  readonly type = "gauge";
+  readonly type: MetricRow["type"];
   readonly aggregator = "sum";
   readonly #read: () => Iterable<Sample>;
 
   constructor(row: MetricRow, read: () => Iterable<Sample>) {
     this.name = row.name;
     this.help = row.help;
+    this.type = row.type;
     this.#read = read;
   }
 

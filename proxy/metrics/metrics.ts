@@ -1,26 +1,57 @@
-import { collectDefaultMetrics, type Gauge, Registry } from "prom-client";
 import type { NodeState } from "../api.ts";
 import type { Control } from "../control.ts";
-import { type Count, Family, GaugeFamily } from "./metrics-cells.ts";
-import { GAUGES, type GaugeSource } from "./metrics-gauges.ts";
-import { classOf, type Families, NodeCells, ProcessCells, RouteCells } from "./metrics-series.ts";
+import type { GroupCommit } from "../journal/journal.ts";
+import { Exposition, type Scraped } from "./exposition.ts";
+import { type Count, Family, ScrapedFamily } from "./metrics-cells.ts";
+import { Named } from "./metrics-named.ts";
+import { SCRAPED, type ScrapeSource } from "./metrics-scraped.ts";
+import {
+  classOf,
+  type Families,
+  NodeCells,
+  ProcessCells,
+  RouteCells,
+  type RouteName,
+} from "./metrics-series.ts";
 import {
   type BootstrapKind,
-  type KeyOf,
   type LegOutcome,
+  type Limit,
   METRICS,
+  type MetricRow,
+  type Policy,
+  type ReadKey,
   type WriteOutcome,
 } from "./metrics-table.ts";
 
-export type { BootstrapKind, LegOutcome, WriteOutcome };
+export type { BootstrapKind, LegOutcome, Limit, Policy, WriteOutcome };
 
 export interface MetricsOptions {
   /** Names of the config. */
-  readonly routes: readonly string[];
+  readonly routes: readonly RouteName[];
   readonly nodes: readonly string[];
   /** Codes of the error table. */
   readonly codes: readonly string[];
 }
+
+/** How a write ended for its client. */
+export interface WriteDone {
+  readonly policy: Policy;
+  readonly outcome: WriteOutcome;
+  /** What the client got; 0: it left before. */
+  readonly status: number;
+  readonly seconds: number;
+  /** Undefined where nothing was recorded. */
+  readonly seq: number | undefined;
+}
+
+/** Errors that only one limit can cause; others say theirs (LbError, `extra.limit`). */
+const LIMIT_OF: Readonly<Record<string, Limit>> = {
+  header_too_large: "limits.header",
+  request_timeout: "limits.headerTimeout",
+  body_timeout: "limits.bodyTimeout",
+  journal_full: "journal.maxSize",
+};
 
 export function createMetrics(options: MetricsOptions): Metrics {
   return new Metrics(options);
@@ -31,21 +62,28 @@ export function createMetrics(options: MetricsOptions): Metrics {
  * gone: an attempt may end after its node was removed. Durations in seconds.
  */
 export class Metrics {
-  readonly #registry = new Registry();
   readonly #families = makeFamilies();
-  readonly #routes = new Map<string, RouteCells>();
-  readonly #nodes = new Map<string, NodeCells>();
+  readonly #exposition = new Exposition([...Object.values(this.#families), ...this.#scrapedFamilies()]);
+  readonly #routes = new Named<RouteName, RouteCells>({
+    make: (route) => new RouteCells(this.#families, route),
+    stays: (cells, { to }) => cells.to === to,
+    drop: (name) => this.#drop("route", name),
+  });
+  readonly #nodes = new Named<{ name: string }, NodeCells>({
+    make: ({ name }) => new NodeCells(this.#families, name),
+    stays: () => true,
+    drop: (name) => this.#drop("node", name),
+  });
   readonly #process: ProcessCells;
   readonly #problems = new Map<string, Count>();
   #watched: Pick<Control, "status" | "isReady"> | null = null;
-  #scraped: GaugeSource | null = null;
+  #scraped: ScrapeSource | null = null;
 
   constructor({ routes, nodes, codes }: MetricsOptions) {
     this.#process = new ProcessCells(this.#families);
     for (const code of codes) this.#problems.set(code, this.#families.problems.count({ code }));
     this.setRoutes(routes);
     this.setNodes(nodes);
-    this.#register();
   }
 
   // Clients
@@ -60,24 +98,37 @@ export class Metrics {
     this.#routes.get(route)?.done(status, seconds);
   }
 
-  /** @param status what the client got; 0: it left before */
-  writeDone(route: string, outcome: WriteOutcome, status: number, seconds: number): void {
+  writeDone(route: string, { policy, outcome, status, seconds, seq }: WriteDone): void {
     const cells = this.#routes.get(route);
     if (cells === undefined) return;
-    cells.done(status, seconds);
-    cells.writes[outcome].value++;
+    cells.done(status, seconds, seq);
+    if (cells.writes !== null) cells.writes[policy][outcome].value++;
+  }
+
+  /** A write's ack policy held only after its client had a 504. */
+  writeLate(policy: Policy): void {
+    this.#process.writesLate[policy].value++;
   }
 
   /** A read is tried on one more node. */
-  retry(route: string): void {
-    const cells = this.#routes.get(route);
-    if (cells !== undefined) cells.retries.value++;
+  readRetry(route: string, node: string): void {
+    const ofRoute = this.#routes.get(route)?.retries;
+    if (ofRoute) ofRoute.value++;
+    const ofNode = this.#nodes.get(node)?.readRetries;
+    if (ofNode) ofNode.value++;
   }
 
-  /** A reply made by the balancer; `code` is that of the error table. */
-  problem(code: string): void {
+  /** A reply made by the balancer; `code` is that of the error table, `limit` the one that refused it. */
+  problem(code: string, limit?: string | number): void {
     const count = this.#problems.get(code);
     if (count !== undefined) count.value++;
+    const refused = limit ?? LIMIT_OF[code];
+    if (refused !== undefined && Object.hasOwn(this.#process.refusals, refused))
+      this.refused(refused as Limit);
+  }
+
+  refused(limit: Limit): void {
+    this.#process.refusals[limit].value++;
   }
 
   idempotency(outcome: "repeat" | "mismatch"): void {
@@ -94,24 +145,26 @@ export class Metrics {
   }
 
   /** One attempt at a write. */
-  leg(node: string, outcome: LegOutcome, seconds: number): void {
+  writeLeg(node: string, outcome: LegOutcome, seconds: number, seq: number): void {
     const cells = this.#nodes.get(node);
     if (cells === undefined) return;
     cells.writes[outcome].value++;
-    cells.writeSeconds.observe(seconds);
+    cells.writeSeconds.observe(seconds, seq);
   }
 
   /** An attempt at a write after the first starts. */
-  legRetry(node: string): void {
+  writeRetry(node: string): void {
     const cells = this.#nodes.get(node);
-    if (cells !== undefined) cells.retries.value++;
+    if (cells !== undefined) cells.writeRetries.value++;
   }
 
-  /** A node's final answer to a record. */
-  ack(node: string, status: number): void {
+  /** A node's final answer to a record; `late`: the client had its reply, or its 504, before. */
+  ack(node: string, status: number, policy: Policy, late: boolean): void {
     const cells = this.#nodes.get(node);
-    const count = cells && classOf(cells.acks, status);
+    if (cells === undefined) return;
+    const count = classOf(cells.acks, status);
     if (count !== undefined) count.value++;
+    if (late) cells.lateAcks[policy].value++;
   }
 
   nodeState(node: string, state: NodeState): void {
@@ -119,9 +172,11 @@ export class Metrics {
     if (cells !== undefined) cells.states[state].value++;
   }
 
-  healthCheck(node: string, ok: boolean): void {
+  healthCheck(node: string, ok: boolean, seconds: number): void {
     const cells = this.#nodes.get(node);
-    if (cells !== undefined) (ok ? cells.checksOk : cells.checksFailed).value++;
+    if (cells === undefined) return;
+    (ok ? cells.checksOk : cells.checksFailed).value++;
+    cells.checkSeconds.observe(seconds);
   }
 
   bootstrap(node: string, kind: BootstrapKind, ok: boolean): void {
@@ -130,14 +185,14 @@ export class Metrics {
   }
 
   /** The node's answer to a record differs from the majority's. */
-  divergence(node: string): void {
+  divergence(node: string, policy: Policy): void {
     const cells = this.#nodes.get(node);
-    if (cells !== undefined) cells.divergent.value++;
+    if (cells !== undefined) cells.divergent[policy].value++;
   }
 
-  ambiguous(node: string): void {
+  ambiguous(node: string, policy: Policy): void {
     const cells = this.#nodes.get(node);
-    if (cells !== undefined) cells.ambiguous.value++;
+    if (cells !== undefined) cells.ambiguous[policy].value++;
   }
 
   quarantined(node: string): void {
@@ -147,17 +202,21 @@ export class Metrics {
 
   // Journal
 
-  /** A write's record is fsynced, `seconds` after it was handed to the journal. */
-  journalAppend(seconds: number): void {
-    this.#process.appendSeconds.observe(seconds);
+  /** A write's record is fsynced, `ms` after it was handed to the journal. */
+  journalAppend(ms: number, seq: number): void {
+    this.#process.appendSeconds.observe(ms / 1000, seq);
   }
 
   /** One group commit. */
-  journalCommit(records: number, bytes: number, seconds: number): void {
-    this.#process.appends.value += records;
-    this.#process.appendedBytes.value += bytes;
-    this.#process.fsyncSeconds.observe(seconds);
-    if (records > 0) this.#process.batch.observe(records);
+  journalCommit({ records, bytes, ms, syncMs, markMs, head }: GroupCommit): void {
+    const { appends, appendedBytes, commitSeconds, fsyncSeconds, batch } = this.#process;
+    appends.value += records;
+    appendedBytes.value += bytes;
+    const seq = records > 0 ? head : undefined;
+    commitSeconds.observe(ms / 1000, seq);
+    fsyncSeconds.journal.observe(syncMs / 1000, seq);
+    fsyncSeconds.head_mark.observe(markMs / 1000, seq);
+    if (records > 0) batch.observe(records, seq);
   }
 
   journalPurged(records: number): void {
@@ -179,13 +238,13 @@ export class Metrics {
   }
 
   /** The series of routes that are gone disappear; those that stay keep their numbers. */
-  setRoutes(names: readonly string[]): void {
-    sync(this.#routes, names, (route) => new RouteCells(this.#families, route), this.#dropper("route"));
+  setRoutes(routes: readonly RouteName[]): void {
+    this.#routes.set(routes);
   }
 
   /** The same for nodes. */
   setNodes(names: readonly string[]): void {
-    sync(this.#nodes, names, (node) => new NodeCells(this.#families, node), this.#dropper("node"));
+    this.#nodes.set(names.map((name) => ({ name })));
   }
 
   /** Where gauges are read from; there are none before. */
@@ -193,62 +252,27 @@ export class Metrics {
     this.#watched = control;
   }
 
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
-
-  /** The exposition, in Prometheus' text format. */
-  async scrape(): Promise<string> {
+  /** The exposition, in the format that `accept` asks for: Prometheus' text format, or OpenMetrics. */
+  async scrape(accept = ""): Promise<Scraped> {
     const control = this.#watched;
     this.#scraped = control && { status: control.status(), ready: control.isReady() };
-    return await this.#registry.metrics();
+    return await this.#exposition.write(accept);
   }
 
-  #dropper(label: "route" | "node"): (name: string) => void {
-    return (name) => {
-      for (const family of Object.values(this.#families)) family.drop(label, name);
-    };
+  #drop(label: "route" | "node", name: string): void {
+    for (const family of Object.values(this.#families)) family.drop(label, name);
   }
 
-  #register(): void {
-    for (const family of Object.values(this.#families)) registerIn(this.#registry, family);
-    for (const key of Object.keys(GAUGES) as KeyOf<"gauge">[]) {
-      const read = () => (this.#scraped === null ? [] : GAUGES[key](this.#scraped));
-      registerIn(this.#registry, new GaugeFamily(METRICS[key], read));
-    }
-    collectDefaultMetrics({ register: this.#registry });
-    // Private calls of Node.js that list every socket; nodejs_active_resources is the public one.
-    for (const name of PRIVATE) this.#registry.removeSingleMetric(name);
+  #scrapedFamilies(): ScrapedFamily[] {
+    return (Object.keys(SCRAPED) as ReadKey[]).map((key) => {
+      const read = () => (this.#scraped === null ? [] : SCRAPED[key](this.#scraped));
+      return new ScrapedFamily(METRICS[key], read);
+    });
   }
 }
-
-const PRIVATE = [
-  "nodejs_active_handles",
-  "nodejs_active_handles_total",
-  "nodejs_active_requests",
-  "nodejs_active_requests_total",
-];
 
 function makeFamilies(): Families {
-  const rows = Object.entries(METRICS).filter(([, row]) => row.type !== "gauge");
-  return Object.fromEntries(rows.map(([key, row]) => [key, new Family(row)])) as Families;
-}
-
-/** prom-client's registry takes anything with `get()`; its types know only its own four classes. */
-function registerIn(registry: Registry, family: Family | GaugeFamily): void {
-  registry.registerMetric(family as unknown as Gauge);
-}
-
-/** Makes `map` hold exactly `names`. */
-function sync<T>(
-  map: Map<string, T>,
-  names: readonly string[],
-  make: (name: string) => T,
-  drop: (name: string) => void,
-): void {
-  for (const name of [...map.keys()].filter((known) => !names.includes(known))) {
-    map.delete(name);
-    drop(name);
-  }
-  for (const name of names) if (!map.has(name)) map.set(name, make(name));
+  const rows: readonly [string, MetricRow][] = Object.entries(METRICS);
+  const counted = rows.filter(([key]) => !Object.hasOwn(SCRAPED, key));
+  return Object.fromEntries(counted.map(([key, row]) => [key, new Family(row)])) as Families;
 }

@@ -1,9 +1,8 @@
 /** The real balancer over scripted nodes, and how tests look at what arrived. */
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { startBalancer, type TestBalancer } from "./balancer.ts";
+import { scrape } from "./metrics.ts";
 import { type Arrival, type Behaviour, type Reaction, startNode, type TestNode } from "./nodes.ts";
 import { until } from "./wait.ts";
 
@@ -114,7 +113,5 @@ export async function metric(balancer: TestBalancer, name: string, ...labels: st
 }
 
 export async function metricsText(balancer: TestBalancer): Promise<string> {
-  const password = readFileSync(join(balancer.folder, "admin.password"), "utf8").trim();
-  const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
-  return await (await fetch(`${balancer.adminUrl}/metrics`, { headers: { authorization } })).text();
+  return (await scrape(balancer)).body;
 }

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
@@ -10,6 +9,7 @@ import type { TLSSocket } from "node:tls";
 import { AdminServer } from "../../../proxy/admin/admin.ts";
 import { CHALLENGE } from "../../../proxy/admin/admin-auth.ts";
 import type { NodeStatus, Problem, Status } from "../../../proxy/api.ts";
+import { makeCertificate } from "../../support/certificate.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { until } from "../../support/wait.ts";
 import { basic, FakeControl, node, PASSWORDS, startAdmin } from "./fake-control.ts";
@@ -117,12 +117,15 @@ test("verify reports the digest of every node", async (t) => {
   assert.equal(((await response.json()) as { equal: boolean }).equal, true);
 });
 
-test("metrics come in Prometheus' text format", async (t) => {
+test("metrics come in the format that the scraper asks for", async (t) => {
   const { call, metrics } = await startAdmin(t);
   metrics.readDone("one-2", 200, 0.001);
   const response = await call("/metrics", { as: "viewer" });
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   assert.match(await response.text(), /^lb_requests_total\{route="one-2",class="2xx"\} 1$/m);
+  const open = await call("/metrics", { headers: { accept: "application/openmetrics-text" } });
+  assert.match(open.headers.get("content-type") ?? "", /^application\/openmetrics-text; version=1\.0\.0;/);
+  assert.match(await open.text(), /\n# EOF\n$/);
 });
 
 test("healthz and readyz are open, and readyz says when too few nodes are in-sync", async (t) => {
@@ -466,12 +469,14 @@ test("a header that is too large is refused, and the listener lives on", async (
 test("with TLS the listener speaks https, and takes a renewed certificate without a restart", async (t) => {
   const folder = tempFolder(t);
   const tls = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
-  makeCertificate(tls, "first");
+  makeCertificate(tls, "first", 2);
   const { admin, config, url } = await startAdmin(t, { tls });
   assert.equal(await subjectOf(url), "first");
-  makeCertificate(tls, "second");
+  const firstExpires = admin.certificateExpiresAt ?? 0;
+  makeCertificate(tls, "second", 30);
   admin.reload(config);
   assert.equal(await subjectOf(url), "second");
+  assert.ok((admin.certificateExpiresAt ?? 0) > firstExpires);
 });
 
 test("no password is ever printed or logged", async (t) => {
@@ -499,16 +504,6 @@ function raw(url: string, method: string, path: string, headers: Record<string, 
     });
     request.on("error", reject).end();
   });
-}
-
-/** A self-signed certificate, made by the system's openssl. */
-function makeCertificate({ cert, key }: { cert: string; key: string }, name: string): void {
-  const options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  execFileSync(
-    "openssl",
-    ["req", "-x509", ...options, "-subj", `/CN=${name}`, "-keyout", key, "-out", cert],
-    { stdio: "ignore" },
-  );
 }
 
 /** Common name of the certificate that a new connection is shown. */

@@ -24,6 +24,8 @@ export function node(name: string, more: Partial<NodeStatus> = {}): Mutable<Node
     cursor: 48_211,
     lag: 0,
     oldestUndelivered: 0,
+    catchUpRate: 0,
+    catchUpEta: 0,
     connections: 4,
     inFlightReads: 0,
     inFlightWrites: 0,
@@ -76,8 +78,12 @@ export class FakeControl implements Control {
       members: this.nodes.length,
       minInSync: 1,
       connections: 12,
+      connectionsAccepted: 340,
+      bytesIn: 52_000_000,
+      bytesOut: 410_000_000,
       journalBytes: 81_000_000,
       journalMaxBytes: 1024 ** 3,
+      journalDisk: { free: 20 * 1024 ** 3, size: 40 * 1024 ** 3 },
       writesOpen: 0,
       setAside: 0,
       draining: false,
@@ -101,6 +107,8 @@ export class FakeControl implements Control {
         divergent: 0,
         ambiguous: 0,
       },
+      certificates: [{ listener: "traffic", expiresAt: 1_900_000_000_000 }],
+      activeSeconds: { main: 1234.5, journal: 67.8 },
       ...this.more,
     };
   }
@@ -245,7 +253,7 @@ export async function startAdmin(
     { write: (line) => void logged.push(JSON.parse(line)) },
   );
   const metrics = createMetrics({
-    routes: ["all-1", "one-2"],
+    routes: control.status().routes,
     nodes: control.nodes.map(({ name }) => name),
     codes: Object.keys(ERROR_ROWS),
   });

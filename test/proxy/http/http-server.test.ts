@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
 import { createTrafficServer } from "../../../proxy/http/http-server.ts";
+import { readTls } from "../../../proxy/http/tls-files.ts";
+import { makeCertificate } from "../../support/certificate.ts";
 import { rawConnect, rawRequest } from "../../support/raw-http.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { startTraffic, trafficConfig } from "../../support/traffic.ts";
@@ -234,9 +234,9 @@ test("TLS: requests come as https; a new certificate is taken without a restart,
   const traffic = await startTraffic(t, config);
   assert.match((await tlsGet(traffic.port)).answer, /"X-Forwarded-Proto","https"/);
   assert.equal((await tlsGet(traffic.port)).subject, "first");
-  assert.throws(() => traffic.server.renew(readFileSync(second.cert), readFileSync(first.key)));
+  assert.throws(() => readTls({ cert: second.cert, key: first.key }));
   assert.equal((await tlsGet(traffic.port)).subject, "first");
-  traffic.server.renew(readFileSync(second.cert), readFileSync(second.key));
+  traffic.server.renew(readTls(second));
   assert.equal((await tlsGet(traffic.port)).subject, "second");
 });
 
@@ -250,17 +250,9 @@ async function tlsGet(port: number): Promise<{ answer: string; subject: string |
   return { answer, subject };
 }
 
-/** A self-signed certificate, made by the system's openssl. */
 function certificate(t: TestContext, name: string): { cert: string; key: string } {
   const folder = tempFolder(t);
-  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-  const options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  execFileSync(
-    "openssl",
-    ["req", "-x509", ...options, "-subj", `/CN=${name}`, "-keyout", key, "-out", cert],
-    {
-      stdio: "ignore",
-    },
-  );
-  return { cert, key };
+  const pair = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
+  makeCertificate(pair, name);
+  return pair;
 }

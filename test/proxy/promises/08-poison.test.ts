@@ -99,7 +99,7 @@ for (const fault of ["hang", "reset"] as const) {
     assert.equal((await second).status, 504, "its key is held back");
     const { setAside, inSync } = await balancer.status();
     assert.deepEqual([setAside, inSync], [1, 2]);
-    assert.equal(await metric(balancer, "lb_writes_set_aside"), 1);
+    assert.equal(await metric(balancer, "lb_set_aside_writes"), 1);
     assert.match(balancer.output(), /set aside/);
     for (const node of nodes) {
       const tries = writesAt(node).filter((arrival) => seqOf(arrival) === 1);

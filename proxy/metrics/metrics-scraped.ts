@@ -1,18 +1,18 @@
 import type { NodeStatus, RouteStatus, Status } from "../api.ts";
 import { NODE_STATES } from "../node-state.ts";
 import type { Labels, Sample } from "./metrics-cells.ts";
-import type { KeyOf } from "./metrics-table.ts";
+import { type ReadKey, THREADS } from "./metrics-table.ts";
 
-/** What gauges are read from when they are scraped. */
-export interface GaugeSource {
+/** What is asked when there is a scrape. */
+export interface ScrapeSource {
   readonly status: Status;
   readonly ready: boolean;
 }
 
-type Reader = (source: GaugeSource) => Sample[];
+type Reader = (source: ScrapeSource) => Sample[];
 
 const single =
-  (value: (source: GaugeSource) => number): Reader =>
+  (value: (source: ScrapeSource) => number): Reader =>
   (source) => [sample(value(source), {})];
 
 const perNode =
@@ -25,10 +25,13 @@ const perRoute =
   ({ status }) =>
     status.routes.map((route) => sample(value(route), { route: route.name }));
 
-/** One reader for each gauge of the table; the compiler says when one is missing. */
-export const GAUGES: Record<KeyOf<"gauge">, Reader> = {
+/** One reader for each metric that is not counted as things happen; the compiler says when one is missing. */
+export const SCRAPED: Record<ReadKey, Reader> = {
   requestsInFlight: perRoute((route) => route.inFlight),
   connections: single(({ status }) => status.connections),
+  accepted: single(({ status }) => status.connectionsAccepted),
+  receivedBytes: single(({ status }) => status.bytesIn),
+  sentBytes: single(({ status }) => status.bytesOut),
   writesOpen: single(({ status }) => status.writesOpen),
   routeInfo: ({ status }) =>
     status.routes.map(({ name, to, policy }) => sample(1, { route: name, to, policy })),
@@ -44,6 +47,8 @@ export const GAUGES: Record<KeyOf<"gauge">, Reader> = {
   nodeCursor: perNode((node) => node.cursor),
   nodeLag: perNode((node) => node.lag),
   nodeOldest: perNode((node) => node.oldestUndelivered),
+  catchUpRate: perNode((node) => node.catchUpRate),
+  catchUpEta: perNode((node) => node.catchUpEta ?? Number.POSITIVE_INFINITY),
   ready: single(({ ready }) => Number(ready)),
   nodes: single(({ status }) => status.nodes.length),
   members: single(({ status }) => status.members),
@@ -53,8 +58,13 @@ export const GAUGES: Record<KeyOf<"gauge">, Reader> = {
   first: single(({ status }) => status.first),
   journalBytes: single(({ status }) => status.journalBytes),
   journalMax: single(({ status }) => status.journalMaxBytes),
+  diskFree: single(({ status }) => status.journalDisk.free),
+  diskSize: single(({ status }) => status.journalDisk.size),
   setAsideNow: single(({ status }) => status.setAside),
   reloadOk: single(({ status }) => Number(status.reload?.ok ?? true)),
+  certificates: ({ status }) =>
+    status.certificates.map(({ listener, expiresAt }) => sample(expiresAt / 1000, { listener })),
+  busy: ({ status: { activeSeconds } }) => THREADS.map((thread) => sample(activeSeconds[thread], { thread })),
   build: ({ status: { cluster, version } }) => [
     sample(1, { cluster, version, node_version: process.version }),
   ],
