@@ -56,6 +56,7 @@ test("everything that is not named has its default", () => {
     readsOpen: 4096,
     headerTimeout: 10_000,
     bodyTimeout: 30_000,
+    manualCopyTimeout: 3_600_000,
     idleTimeout: 60_000,
     connections: 10_000,
     readConnections: 128,
@@ -164,7 +165,7 @@ const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [
   ],
   [
     `${NODE}\nlimits: { bodys: 1 }`,
-    "limits/bodys: expected only header, body, bodies, answer, readBody, writesOpen, readsOpen, headerTimeout, bodyTimeout, idleTimeout, connections, readConnections, retryBudget, got an unknown key",
+    "limits/bodys: expected only header, body, bodies, answer, readBody, writesOpen, readsOpen, headerTimeout, bodyTimeout, manualCopyTimeout, idleTimeout, connections, readConnections, retryBudget, got an unknown key",
   ],
   [`${NODE}\nlimits: { body: 0 }`, "limits/body: expected a size of 1B to 256MiB, such as 1MiB, got 0"],
   [`${NODE}\nlimits: { body: 1MB }`, 'limits/body: expected a size of 1B to 256MiB, such as 1MiB, got "1MB"'],
@@ -175,7 +176,7 @@ const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [
   [`${NODE}\nlimits: { retryBudget: 2 }`, "limits/retryBudget: expected a number from 0 to 1, got 2"],
   [
     `${NODE}\nlimits: 5`,
-    "limits: expected a map with the keys header, body, bodies, answer, readBody, writesOpen, readsOpen, headerTimeout, bodyTimeout, idleTimeout, connections, readConnections, retryBudget, got 5",
+    "limits: expected a map with the keys header, body, bodies, answer, readBody, writesOpen, readsOpen, headerTimeout, bodyTimeout, manualCopyTimeout, idleTimeout, connections, readConnections, retryBudget, got 5",
   ],
   [
     `${NODE}\nwrites: { sendTimeout: 5s }`,
