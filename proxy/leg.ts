@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import { isWhole } from "./http/bodiless.ts";
 import type { LegOutcome } from "./metrics/metrics.ts";
 import type { NodePools } from "./pool.ts";
 
@@ -79,7 +80,7 @@ class Leg implements Dispatcher.DispatchHandler {
   onHeaders(status: number, rawHeaders: Buffer[]): boolean {
     if (status >= 200) {
       this.#status = status;
-      this.#headers = this.#pools.answers.forClient(rawHeaders);
+      this.#headers = this.#pools.answers.forClient(status, rawHeaders);
     }
     return true;
   }
@@ -100,6 +101,10 @@ class Leg implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
+    if (isWhole(this.#status, error)) {
+      this.onComplete();
+      return;
+    }
     const timedOut = this.#timedOut;
     const reason = timedOut ? this.#late() : reasonOf(error);
     const ms = this.#elapsed();

@@ -8,6 +8,7 @@ import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Balancer } from "./balancer.ts";
 import { LbError } from "./errors.ts";
+import { isWhole } from "./http/bodiless.ts";
 import type { Inspected } from "./http/framing.ts";
 import { wantBody } from "./http/http-server.ts";
 import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
@@ -253,13 +254,13 @@ class ReadLeg implements Dispatcher.DispatchHandler {
     const { response, request } = this.#read.exchange;
     if (status < 200) {
       if (status === 103 && request.httpVersionMinor === 1)
-        informational(response, this.#pools.answers.forClient(rawHeaders));
+        informational(response, this.#pools.answers.forClient(status, rawHeaders));
       return true;
     }
     this.#begun = true;
     this.#resume = resume;
     this.#node.aliveAt = performance.now();
-    response.writeHead(status, statusText, this.#pools.answers.forClient(rawHeaders));
+    response.writeHead(status, statusText, this.#pools.answers.forClient(status, rawHeaders));
     return true;
   }
 
@@ -279,6 +280,10 @@ class ReadLeg implements Dispatcher.DispatchHandler {
 
   onError(error: Error): void {
     if (this.#over) return;
+    if (this.#begun && isWhole(this.#read.exchange.response.statusCode, error)) {
+      this.onComplete();
+      return;
+    }
     this.#finish(error instanceof LbError ? "aborted" : failedOutcome(error, this.#timedOut));
     if (error instanceof LbError) this.#read.refused(error);
     else if (this.#begun) this.#read.broke(this.#node);

@@ -1,0 +1,88 @@
+/** Answers that HTTP allows a node, or that real ones give, though few libraries would. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { startBalancer, type TestBalancer } from "../support/balancer.ts";
+import { QUICK } from "../support/bare-cluster.ts";
+import { type RawAnswer, rawRequest } from "../support/raw-http.ts";
+import { type RawNode, startRawNode } from "../support/raw-node.ts";
+import { until } from "../support/wait.ts";
+
+const ROUTES = [
+  { match: { methods: ["POST"] }, to: "all", orderBy: "username" },
+  { match: { methods: ["HEAD"], paths: ["/written"] }, to: "all" },
+  { match: { methods: ["GET", "HEAD"] }, to: "one", firstByteTimeout: "20s" },
+];
+
+/** Two nodes that give the same answers, and the balancer over them. */
+async function startOver(
+  t: TestContext,
+  answers: Readonly<Record<string, string>>,
+): Promise<{ balancer: TestBalancer; nodes: readonly RawNode[] }> {
+  const nodes = await Promise.all([startRawNode(t, answers), startRawNode(t, answers)]);
+  const balancer = await startBalancer(t, {
+    nodes: nodes.map(({ url }, index) => ({ name: `app${index + 1}`, url })),
+    config: { routes: ROUTES, writes: QUICK },
+  });
+  return { balancer, nodes };
+}
+
+function send(to: TestBalancer, method: string, path: string): Promise<RawAnswer> {
+  const body = method === "POST" ? "username=ada" : "";
+  const fields =
+    body === "" ? "" : `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n`;
+  const port = Number(new URL(to.url).port);
+  const request = `${method} ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n${body}`;
+  return rawRequest(port, request, { head: method === "HEAD" });
+}
+
+async function states(balancer: TestBalancer): Promise<string[]> {
+  return (await balancer.status()).nodes.map(({ state }) => state);
+}
+
+test("304 with the Content-Length that the 200 would have is passed on, for reads and for writes", async (t) => {
+  const { balancer, nodes } = await startOver(t, {
+    "/x": 'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\nContent-Length: 5\r\n\r\n',
+  });
+  for (const method of ["GET", "HEAD", "POST", "GET"]) {
+    const { status, headers } = await send(balancer, method, "/x");
+    assert.deepEqual([method, status, headers.etag], [method, 304, '"e"']);
+  }
+  assert.equal(nodes.flatMap(({ log }) => log).length, 5, "three reads, and a write to both: none twice");
+  assert.deepEqual(await states(balancer), ["in-sync", "in-sync"]);
+  await until(async () => (await balancer.write(1)).outcome === 304, { what: "the write's outcome" });
+});
+
+test("204 with a Content-Length, which it may not have, is passed on without one", async (t) => {
+  const { balancer, nodes } = await startOver(t, {
+    "/none": "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+    "/some": "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+  });
+  for (const path of ["/none", "/some"]) {
+    for (const method of ["GET", "POST"]) {
+      const { status, headers } = await send(balancer, method, path);
+      assert.deepEqual([method, path, status, headers["content-length"]], [method, path, 204, undefined]);
+    }
+  }
+  assert.equal(nodes.flatMap(({ log }) => log).length, 6);
+  assert.deepEqual(await states(balancer), ["in-sync", "in-sync"]);
+});
+
+test("the Content-Length of an answer to HEAD is the node's own, for reads and for writes", async (t) => {
+  const { balancer } = await startOver(t, {
+    "/read": "HTTP/1.1 200 OK\r\nContent-Length: 4711\r\n\r\n",
+    "/written": "HTTP/1.1 200 OK\r\nContent-Length: 4711\r\n\r\n",
+  });
+  for (const path of ["/read", "/written"]) {
+    const { status, headers } = await send(balancer, "HEAD", path);
+    assert.deepEqual([path, status, headers["content-length"]], [path, 200, "4711"]);
+  }
+});
+
+test("a body behind a 304 reaches no client, neither as its body nor as the next answer", async (t) => {
+  const { balancer } = await startOver(t, {
+    "/x": "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello",
+  });
+  assert.equal((await send(balancer, "GET", "/x")).status, 304);
+  for (let n = 0; n < 4; n++) assert.equal((await send(balancer, "GET", "/")).body, "ok");
+});
