@@ -56,6 +56,9 @@ export interface Exchange {
   readonly startedAt: number;
 }
 
+/** Reason phrases that go on to the client. undici decodes them as UTF-8, so that others are not what was sent. */
+const REASON = /^[\t\x20-\x7e]*$/;
+
 /** Methods that may be sent twice without harm (RFC 9110 §9.2.1). */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -252,15 +255,16 @@ class ReadLeg implements Dispatcher.DispatchHandler {
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     const { response, request } = this.#read.exchange;
+    const headers = this.#pools.answers.forClient(status, rawHeaders);
     if (status < 200) {
-      if (status === 103 && request.httpVersionMinor === 1)
-        informational(response, this.#pools.answers.forClient(status, rawHeaders));
+      // Early Hints go on to the client (RFC 9110 §15.2); other 1xx end here.
+      if (status === 103 && request.httpVersionMinor === 1) response.writeInformation(status, headers);
       return true;
     }
     this.#begun = true;
     this.#resume = resume;
     this.#node.aliveAt = performance.now();
-    response.writeHead(status, statusText, this.#pools.answers.forClient(status, rawHeaders));
+    response.writeHead(status, REASON.test(statusText) ? statusText : "", headers);
     return true;
   }
 
@@ -301,16 +305,6 @@ class ReadLeg implements Dispatcher.DispatchHandler {
 
 function expire(leg: ReadLeg): void {
   leg.expire();
-}
-
-/** 103 Early Hints go on to the client (RFC 9110 §15.2); other 1xx end at the balancer. */
-function informational(response: ServerResponse, headers: readonly string[]): void {
-  const hints: Record<string, string[]> = {};
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = (headers[index] ?? "").toLowerCase();
-    hints[name] = [...(hints[name] ?? []), headers[index + 1] ?? ""];
-  }
-  if (hints.link !== undefined) response.writeEarlyHints({ ...hints, link: hints.link });
 }
 
 function bodyTooLarge(detail: string): LbError {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { startBalancer, type TestBalancer } from "../support/balancer.ts";
 import { QUICK } from "../support/bare-cluster.ts";
-import { type RawAnswer, rawRequest } from "../support/raw-http.ts";
+import { type RawAnswer, rawConnect, rawRequest } from "../support/raw-http.ts";
 import { type RawNode, startRawNode } from "../support/raw-node.ts";
 import { until } from "../support/wait.ts";
 
@@ -85,4 +85,45 @@ test("a body behind a 304 reaches no client, neither as its body nor as the next
   });
   assert.equal((await send(balancer, "GET", "/x")).status, 304);
   for (let n = 0; n < 4; n++) assert.equal((await send(balancer, "GET", "/")).body, "ok");
+});
+
+test("a reason phrase goes on where it is ASCII; any other one is left out", async (t) => {
+  const { balancer } = await startOver(t, {
+    "/ascii": "HTTP/1.1 200 All right!\r\nContent-Length: 2\r\n\r\nok",
+    "/none": "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+    "/latin1": "HTTP/1.1 200 D\xe9j\xe0\r\nContent-Length: 2\r\n\r\nok",
+    "/utf8": "HTTP/1.1 200 \xe2\x86\x92\r\nContent-Length: 2\r\n\r\nok",
+  });
+  for (const [path, reason] of [
+    ["/ascii", "All right!"],
+    ["/none", ""],
+    ["/latin1", ""],
+    ["/utf8", ""],
+  ] as const) {
+    const answer = await send(balancer, "GET", path);
+    assert.deepEqual([path, answer.status, answer.reason, answer.body], [path, 200, reason, "ok"]);
+  }
+});
+
+test("103 goes on whatever its fields say", async (t) => {
+  const answer = "\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  const two = "</a.css>; rel=preload; as=style, </b.js>; rel=preload; as=script";
+  const { balancer } = await startOver(t, {
+    "/two": `HTTP/1.1 103 Early Hints\r\nLink: ${two}${answer}`,
+    "/odd": `HTTP/1.1 103 Early Hints\r\nLink: not a link${answer}`,
+    "/none": `HTTP/1.1 103 Early Hints\r\nX-Other: 1${answer}`,
+  });
+  const port = Number(new URL(balancer.url).port);
+  for (const [path, field, value] of [
+    ["/two", "link", two],
+    ["/odd", "link", "not a link"],
+    ["/none", "x-other", "1"],
+  ] as const) {
+    const connection = await rawConnect(port);
+    connection.send(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const hints = await connection.answer();
+    assert.deepEqual([path, hints.status, hints.headers[field]], [path, 103, value]);
+    assert.equal((await connection.answer()).body, "ok", path);
+    connection.end();
+  }
 });
