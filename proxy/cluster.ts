@@ -15,6 +15,7 @@ import type { UpstreamNode } from "./node.ts";
 import { noticeState } from "./node-identity.ts";
 import type { NodeState } from "./node-state.ts";
 import { createPools, destroyPools, type NodePools } from "./pool.ts";
+import type { ReadFailure } from "./reader.ts";
 import { RecentRecords } from "./recent-records.ts";
 import type { JournalRecord } from "./record.ts";
 import { Upstream } from "./upstream.ts";
@@ -174,11 +175,13 @@ export class Cluster {
   }
 
   /** What the read path saw of a node (passive health). */
-  readLeg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void {
-    this.#metrics.readLeg(node.name, outcome, (performance.now() - startedAt) / 1000);
+  readLeg(node: UpstreamNode, outcome: LegOutcome, startedAt: number, failure: ReadFailure | null): void {
+    const ms = performance.now() - startedAt;
+    this.#metrics.readLeg(node.name, outcome, ms / 1000);
     node.reads++;
     if (outcome === "ok") return;
     if (outcome !== "aborted") node.readErrors++;
+    if (failure !== null) this.#log.legFailed({ node: node.name, outcome, ms, ...failure });
     this.#tellHealth(node, outcome, startedAt);
   }
 
@@ -292,7 +295,9 @@ export class Cluster {
     }
     if (final) return;
     node.ackErrors++;
-    const came = attempt.kind === "answer" ? { status: attempt.status } : { error: attempt.error };
+    const { kind } = attempt;
+    const came =
+      kind === "answer" ? { status: attempt.status } : { reason: attempt.reason, error: attempt.error };
     const { seq, route } = record;
     this.#log.legFailed({ node: node.name, outcome, attempt: number, ms: attempt.ms, seq, route, ...came });
     this.writes.failed(node, record, attempt);

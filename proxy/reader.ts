@@ -36,10 +36,19 @@ export interface ReaderOptions {
   };
 }
 
+/** An attempt without a whole answer. */
+export interface ReadFailure {
+  readonly id: string;
+  readonly route: string;
+  /** 1 for the first of its read. */
+  readonly attempt: number;
+  readonly reason: string;
+}
+
 /** What the read path saw of a node; the owner decides what follows. */
 export interface ReadEvents {
-  /** Each attempt's end. */
-  leg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void;
+  /** Each attempt's end; `failure`: null where the node answered, or the client is why there is no answer. */
+  leg(node: UpstreamNode, outcome: LegOutcome, startedAt: number, failure: ReadFailure | null): void;
   /** It goes to `node`, after another one failed it. */
   retried(route: string, node: UpstreamNode): void;
   /** The answer is through, or the client has its error; `error` null: a node's answer. */
@@ -167,6 +176,12 @@ class Read {
     this.#end(null, node);
   }
 
+  /** What is told of the attempt under way. */
+  failure(reason: string): ReadFailure {
+    const { inspected, route } = this.exchange;
+    return { id: inspected.requestId, route: route.name, attempt: this.#tried.length, reason };
+  }
+
   #mayRetry(slow: boolean): boolean {
     const { request, inspected, route, startedAt } = this.exchange;
     if (inspected.hasBody || !SAFE.has(request.method ?? "")) return false;
@@ -288,18 +303,24 @@ class ReadLeg implements Dispatcher.DispatchHandler {
       this.onComplete();
       return;
     }
-    this.#finish(error instanceof LbError ? "aborted" : failedOutcome(error, this.#timedOut));
-    if (error instanceof LbError) this.#read.refused(error);
-    else if (this.#begun) this.#read.broke(this.#node);
-    else this.#read.failed(this.#node, new Error(reasonOf(error)), this.#timedOut);
+    if (error instanceof LbError) {
+      this.#finish("aborted");
+      this.#read.refused(error);
+      return;
+    }
+    const reason = reasonOf(error);
+    this.#finish(failedOutcome(error, this.#timedOut), reason);
+    if (this.#begun) this.#read.broke(this.#node);
+    else this.#read.failed(this.#node, new Error(reason), this.#timedOut);
   }
 
-  #finish(outcome: LegOutcome): void {
+  #finish(outcome: LegOutcome, reason: string | null = null): void {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
     this.#node.readsInFlight--;
-    this.#read.reader.options.events.leg(this.#node, outcome, this.#startedAt);
+    const failure = reason === null ? null : this.#read.failure(reason);
+    this.#read.reader.options.events.leg(this.#node, outcome, this.#startedAt, failure);
   }
 }
 

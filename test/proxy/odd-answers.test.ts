@@ -14,6 +14,8 @@ const ROUTES = [
   { match: { methods: ["GET", "HEAD"] }, to: "one", firstByteTimeout: "20s" },
 ];
 
+const FORM = "Content-Type: application/x-www-form-urlencoded\r\n";
+
 /** Two nodes that give the same answers, and the balancer over them. */
 async function startOver(
   t: TestContext,
@@ -27,10 +29,9 @@ async function startOver(
   return { balancer, nodes };
 }
 
-function send(to: TestBalancer, method: string, path: string): Promise<RawAnswer> {
-  const body = method === "POST" ? "username=ada" : "";
-  const fields =
-    body === "" ? "" : `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n`;
+function send(to: TestBalancer, method: string, path: string, user = "ada"): Promise<RawAnswer> {
+  const body = method === "POST" ? `username=${user}` : "";
+  const fields = body === "" ? "" : `${FORM}Content-Length: ${body.length}\r\n`;
   const port = Number(new URL(to.url).port);
   const request = `${method} ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n${body}`;
   return rawRequest(port, request, { head: method === "HEAD" });
@@ -126,4 +127,42 @@ test("103 goes on whatever its fields say", async (t) => {
     assert.equal((await connection.answer()).body, "ok", path);
     connection.end();
   }
+});
+
+const UNASKED = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+test("100 Continue that nobody asked for is not supported: a read of it fails, and the log says why", async (t) => {
+  const { balancer } = await startOver(t, { "/x": UNASKED });
+  assert.equal((await send(balancer, "GET", "/x")).status, 502);
+  const lines = balancer.output().split("\n");
+  const failed = lines.filter((line) => line.includes('"leg failed"')).map((line) => JSON.parse(line));
+  const told = failed.map(({ node, outcome, attempt, route, reason }) => [
+    node,
+    outcome,
+    attempt,
+    route,
+    reason,
+  ]);
+  const reason = "answered 100 Continue, which it was not asked for";
+  assert.deepEqual(told, [
+    ["app1", "reset", 1, "one-3", reason],
+    ["app2", "reset", 2, "one-3", reason],
+  ]);
+  assert.deepEqual(await states(balancer), ["in-sync", "in-sync"]);
+  assert.equal((await send(balancer, "GET", "/")).status, 200);
+});
+
+test("100 Continue that nobody asked for, to a write: the node leaves with that as the reason", async (t) => {
+  const nodes = [await startRawNode(t, { "/x": UNASKED }), await startRawNode(t, {})];
+  const balancer = await startBalancer(t, {
+    nodes: nodes.map(({ url }, index) => ({ name: `app${index + 1}`, url })),
+    config: { routes: ROUTES, writes: { ...QUICK, maxAttempts: 2 } },
+  });
+  assert.equal((await send(balancer, "POST", "/x")).status, 200);
+  assert.equal((await send(balancer, "POST", "/y", "ben")).status, 200);
+  const { reason } = await balancer.reached("app1", "quarantined");
+  assert.equal(
+    reason,
+    "keeps failing write 1, which others acked: answered 100 Continue, which it was not asked for",
+  );
 });
