@@ -6,6 +6,7 @@
 import type { Config, NodeConfig } from "./config/config.ts";
 import { type AttemptEnd, Delivery, type Doubt, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
+import type { ReadFailure } from "./exchange.ts";
 import { type CheckResult, Health } from "./health.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type Attempt, failedOutcome, type LegOutcome, sendLeg } from "./leg.ts";
@@ -15,7 +16,6 @@ import type { UpstreamNode } from "./node.ts";
 import { noticeState } from "./node-identity.ts";
 import type { NodeState } from "./node-state.ts";
 import { createPools, destroyPools, type NodePools } from "./pool.ts";
-import type { ReadFailure } from "./reader.ts";
 import { RecentRecords } from "./recent-records.ts";
 import type { JournalRecord } from "./record.ts";
 import { Upstream } from "./upstream.ts";

@@ -5,6 +5,7 @@ import { type Balancer, createBalancer } from "./balancer.ts";
 import type { Broadcaster, WriteReply } from "./broadcaster.ts";
 import type { Config, RouteConfig, WriteRoute } from "./config/config.ts";
 import { LbError, statusFor } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
 import { hasBody } from "./http/bodiless.ts";
 import type { Inspected } from "./http/framing.ts";
 import { withoutNamed } from "./http/headers.ts";
@@ -12,7 +13,7 @@ import { sendProblem } from "./http/problem.ts";
 import type { Log } from "./log.ts";
 import type { Metrics, WriteOutcome } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
-import type { Exchange, Reader } from "./reader.ts";
+import type { Reader } from "./reader.ts";
 import type { StoredAnswer } from "./record.ts";
 import { type Match, RouteTable } from "./route-table.ts";
 
