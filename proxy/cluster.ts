@@ -9,7 +9,7 @@ import { LbError } from "./errors.ts";
 import type { ReadFailure } from "./exchange.ts";
 import { type CheckResult, Health } from "./health.ts";
 import type { Journal } from "./journal/journal.ts";
-import { type Attempt, failedOutcome, type LegOutcome, sendLeg } from "./leg.ts";
+import { type Attempt, type LegOutcome, sendLeg, unanswered } from "./leg.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
@@ -178,6 +178,7 @@ export class Cluster {
   readLeg(node: UpstreamNode, outcome: LegOutcome, startedAt: number, failure: ReadFailure | null): void {
     const ms = performance.now() - startedAt;
     this.#metrics.readLeg(node.name, outcome, ms / 1000);
+    if (outcome === "queued") return; // nothing was sent
     node.reads++;
     if (outcome === "ok") return;
     if (outcome !== "aborted") node.readErrors++;
@@ -364,6 +365,6 @@ function notSetAside(seq: number): LbError {
 }
 
 function legOutcome(attempt: Attempt): LegOutcome {
-  if (attempt.kind !== "answer") return failedOutcome(attempt.error, attempt.timedOut);
+  if (attempt.kind !== "answer") return unanswered(attempt);
   return attempt.status >= 500 ? "http_5xx" : isFinal(attempt.status) ? "ok" : "retry_later";
 }

@@ -123,6 +123,12 @@ const TABLE = {
     next: "Retry after the time given; `lbctl status` shows what the nodes are doing.",
     retryAfter: 1,
   },
+  no_free_connection: {
+    status: 503,
+    title: "No connection to a node is free",
+    next: "Retry after the time given. If it lasts: clients read their answers slowly, or the nodes are busy; limits.readConnections is the limit.",
+    retryAfter: 1,
+  },
   all_nodes_failed: {
     status: 502,
     title: "Every node that was tried failed to answer",

@@ -134,6 +134,12 @@ class Leg implements Dispatcher.DispatchHandler {
 
 export type { LegOutcome };
 
+/** How a write's attempt without an answer ended. */
+export function unanswered(attempt: Exclude<Attempt, { kind: "answer" }>): LegOutcome {
+  if (attempt.kind === "unsent" && attempt.timedOut) return "queued";
+  return failedOutcome(attempt.error, attempt.timedOut);
+}
+
 /** Why an attempt has no answer. `connect`: nobody listens there; the node's process is gone, not slow. */
 export function failedOutcome(error: unknown, timedOut: boolean): LegOutcome {
   if (timedOut) return "timeout";

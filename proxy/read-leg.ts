@@ -7,6 +7,7 @@ import { isWhole } from "./http/bodiless.ts";
 import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
+import type { Claim } from "./read-pool.ts";
 
 /** The read that an attempt belongs to: it decides what follows. */
 export interface ReadLegOwner {
@@ -17,6 +18,8 @@ export interface ReadLegOwner {
   ended(node: UpstreamNode, outcome: LegOutcome, startedAt: number, reason: string | null): void;
   /** The answer is through. */
   succeeded(node: UpstreamNode): void;
+  /** It waited for a connection in vain: nothing was sent. `timeUp`: waiting has taken as long as it may. */
+  unsent(timeUp: boolean): void;
   /** No byte of an answer came. */
   failed(node: UpstreamNode, outcome: LegOutcome, reason: string): void;
   /** The answer broke off in the middle. */
@@ -29,12 +32,15 @@ export interface ReadLegOwner {
 const REASON = /^[\t\x20-\x7e]*$/;
 
 /** One attempt at a read: undici's handler in its raw form. Streams the answer, with backpressure. */
-export class ReadLeg implements Dispatcher.DispatchHandler {
+export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   readonly #read: ReadLegOwner;
   readonly #node: UpstreamNode;
   readonly #pools: NodePools;
-  readonly #startedAt = performance.now();
-  #timer: NodeJS.Timeout;
+  /** When it was sent, or began to wait for a connection. */
+  #startedAt = performance.now();
+  /** Of the wait for a connection, then of the node's first byte, then of the whole read. */
+  #timer: NodeJS.Timeout | undefined;
+  #sent = false;
   #abort: (() => void) | null = null;
   #resume: (() => void) | null = null;
   #begun = false;
@@ -46,15 +52,21 @@ export class ReadLeg implements Dispatcher.DispatchHandler {
     this.#read = read;
     this.#node = node;
     this.#pools = pools;
-    const { route, startedAt } = read.exchange;
-    const left = route.timeout - (this.#startedAt - startedAt);
-    this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
   }
 
-  send(): void {
-    const { inspected, request } = this.#read.exchange;
+  /** Sends it, at once or when a connection is free. */
+  start(): void {
     this.#node.readsInFlight++;
-    this.#pools.reads.dispatch(
+    this.#pools.reads.claim(this);
+    if (!this.#sent) this.#setTimer();
+  }
+
+  granted(connections: Dispatcher): void {
+    if (this.#timer !== undefined && !this.#mayStillGo()) return;
+    this.#sent = true;
+    this.#setTimer();
+    const { inspected, request } = this.#read.exchange;
+    connections.dispatch(
       {
         method: request.method as Dispatcher.HttpMethod,
         path: inspected.target,
@@ -65,15 +77,28 @@ export class ReadLeg implements Dispatcher.DispatchHandler {
     );
   }
 
+  /** After a wait: the node has all its time from now on, if it may still answer reads (promise 5). */
+  #mayStillGo(): boolean {
+    clearTimeout(this.#timer);
+    this.#startedAt = performance.now();
+    if (this.#node.state === "in-sync") return true;
+    this.#giveUp(false);
+    return false;
+  }
+
   abort(): void {
     this.#aborted = true;
     // First: undici reports the abort at once, and it is no failure of the node's.
-    this.#finish("aborted");
+    this.#finish(this.#sent ? "aborted" : "queued");
     this.#abort?.();
   }
 
-  /** The timer: no first byte in time; or, when the answer has begun, the rest of the whole read's time. */
+  /** The timer: no connection, or no first byte in time; or, when the answer has begun, the whole read's time. */
   expire(): void {
+    if (!this.#sent) {
+      this.#giveUp(true);
+      return;
+    }
     const { route, startedAt } = this.#read.exchange;
     const left = route.timeout - (performance.now() - startedAt);
     if (this.#begun && left > 0) {
@@ -82,7 +107,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler {
     }
     this.#timedOut = true;
     if (this.#abort !== null) this.#abort();
-    else this.onError(new Error("no connection in time"));
+    else this.onError(new Error("no connection to it in time"));
   }
 
   onConnect(abort: () => void): void {
@@ -129,6 +154,17 @@ export class ReadLeg implements Dispatcher.DispatchHandler {
     else this.#failed(failedOutcome(error, this.#timedOut), reasonOf(error));
   }
 
+  #setTimer(): void {
+    const { route, startedAt } = this.#read.exchange;
+    const left = route.timeout - (this.#startedAt - startedAt);
+    this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
+  }
+
+  #giveUp(timeUp: boolean): void {
+    this.#finish("queued");
+    this.#read.unsent(timeUp);
+  }
+
   #failed(outcome: LegOutcome, reason: string): void {
     this.#finish(outcome, reason);
     if (this.#begun) this.#read.broke(this.#node);
@@ -141,6 +177,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     this.#node.readsInFlight--;
     this.#read.ended(this.#node, outcome, this.#startedAt, reason);
+    this.#pools.reads.release(this);
   }
 }
 

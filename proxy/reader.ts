@@ -21,6 +21,7 @@ export interface ReaderOptions {
   readonly limits: () => {
     readonly readBody: number;
     readonly readsOpen: number;
+    readonly readConnections: number;
     readonly retryBudget: number;
   };
 }
@@ -29,7 +30,7 @@ export interface ReaderOptions {
 export interface ReadEvents {
   /** Each attempt's end; `failure`: null where the node answered, or the client is why there is no answer. */
   leg(node: UpstreamNode, outcome: LegOutcome, startedAt: number, failure: ReadFailure | null): void;
-  /** It goes to `node`, after another one failed it. */
+  /** It goes to `node`, after another one failed it or had no connection free. */
   retried(route: string, node: UpstreamNode): void;
   /** The answer is through, or the client has its error; `error` null: a node's answer. */
   done(exchange: Exchange, error: LbError | null, node: UpstreamNode | null): void;
@@ -79,6 +80,8 @@ class Read implements ReadLegOwner {
   #timedOut = false;
   /** Timed out at a node that stayed in the reads: one other node is tried, no more. */
   #slow = false;
+  /** Waited for a connection for as long as it may. */
+  #waited = false;
   #over = false;
 
   constructor(reader: Reader, exchange: Exchange, balancer: Balancer) {
@@ -90,16 +93,25 @@ class Read implements ReadLegOwner {
 
   /** Sends it to a node that has not been tried, or ends it. */
   next(): void {
-    const { options } = this.reader;
-    const node = this.#balancer.pick(options.inSync(), this.#tried);
+    const node = this.#pick();
     if (node === undefined) {
       this.#fail();
       return;
     }
-    if (this.#tried.length > 0) options.events.retried(this.exchange.route.name, node);
+    const { events, pools } = this.reader.options;
+    if (this.#tried.length > 0) events.retried(this.exchange.route.name, node);
     this.#tried.push(node);
-    this.#leg = new ReadLeg(this, node, options.pools(node));
-    this.#leg.send();
+    this.#leg = new ReadLeg(this, node, pools(node));
+    this.#leg.start();
+  }
+
+  /** The node whose turn it is; one without a free connection only if no other has one, and then it waits once. */
+  #pick(): UpstreamNode | undefined {
+    const { inSync, pools } = this.reader.options;
+    const node = this.#balancer.pick(inSync(), this.#tried);
+    if (node === undefined || pools(node).reads.hasRoom) return node;
+    const free = inSync().filter((other) => pools(other).reads.hasRoom);
+    return this.#balancer.pick(free, this.#tried) ?? (this.#waited ? undefined : node);
   }
 
   get mostBody(): number {
@@ -107,13 +119,25 @@ class Read implements ReadLegOwner {
   }
 
   ended(node: UpstreamNode, outcome: LegOutcome, startedAt: number, reason: string | null): void {
-    const { events } = this.reader.options;
-    events.leg(node, outcome, startedAt, reason === null ? null : this.#failure(reason));
+    const { inspected, route } = this.exchange;
+    const failure: ReadFailure | null =
+      reason === null
+        ? null
+        : { id: inspected.requestId, route: route.name, attempt: this.#tried.length, reason };
+    this.reader.options.events.leg(node, outcome, startedAt, failure);
   }
 
   /** The answer is through. */
   succeeded(node: UpstreamNode): void {
     this.#end(null, node);
+  }
+
+  /** Nothing was sent, so that any other node will do, whatever the method; no load is multiplied by that. */
+  unsent(timeUp: boolean): void {
+    if (this.#over) return;
+    this.#waited ||= timeUp;
+    if (this.#isLate()) this.#fail();
+    else this.next();
   }
 
   /**
@@ -141,33 +165,37 @@ class Read implements ReadLegOwner {
     this.#end(null, node);
   }
 
-  #failure(reason: string): ReadFailure {
-    const { inspected, route } = this.exchange;
-    return { id: inspected.requestId, route: route.name, attempt: this.#tried.length, reason };
-  }
-
   #mayRetry(slow: boolean): boolean {
-    const { request, inspected, route, startedAt } = this.exchange;
-    if (inspected.hasBody || !SAFE.has(request.method ?? "")) return false;
-    if (performance.now() - startedAt >= route.timeout) return false;
+    const { request, inspected } = this.exchange;
+    if (inspected.hasBody || !SAFE.has(request.method ?? "") || this.#isLate()) return false;
     if (!slow) return true;
     return !this.#slow && this.reader.budget.withdraw();
   }
 
+  #isLate(): boolean {
+    const { route, startedAt } = this.exchange;
+    return performance.now() - startedAt >= route.timeout;
+  }
+
   #fail(cause?: unknown): void {
-    const { route } = this.exchange;
+    this.#end(this.#failure(cause), null);
+  }
+
+  #failure(cause: unknown): LbError {
+    const { firstByteTimeout } = this.exchange.route;
     const tried = this.#tried.map((node) => node.name).join(", ");
-    if (tried === "") {
-      this.#end(new LbError("no_in_sync_node", "no node is in-sync, so no node may answer a read"), null);
-    } else if (this.#timedOut) {
-      const detail = `expected an answer to begin within ${route.firstByteTimeout} ms, got none from ${tried}`;
-      this.#end(new LbError("read_timeout", detail, { cause }), null);
-    } else {
-      this.#end(
-        new LbError("all_nodes_failed", `expected an answer, got none from ${tried}`, { cause }),
-        null,
-      );
+    if (tried === "")
+      return new LbError("no_in_sync_node", "no node is in-sync, so no node may answer a read");
+    if (this.#timedOut) {
+      const detail = `expected an answer to begin within ${firstByteTimeout} ms, got none from ${tried}`;
+      return new LbError("read_timeout", detail, { cause });
     }
+    if (this.#waited) {
+      const { readConnections } = this.reader.options.limits();
+      const detail = `expected a connection to a node to be free within ${firstByteTimeout} ms, got none (limits.readConnections: ${readConnections} to each)`;
+      return new LbError("no_free_connection", detail, { extra: { limit: "limits.readConnections" } });
+    }
+    return new LbError("all_nodes_failed", `expected an answer, got none from ${tried}`, { cause });
   }
 
   #clientLeft(): void {
