@@ -21,7 +21,7 @@ const TABLE = {
   bad_framing: {
     status: 400,
     title: "The request's framing is ambiguous",
-    next: "Send exactly one Host, and one of Content-Length or Transfer-Encoding: chunked.",
+    next: "Send exactly one Host, one of Content-Length or Transfer-Encoding: chunked, and lines that end with CR LF.",
     close: true,
   },
   bad_target: {
