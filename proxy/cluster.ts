@@ -6,9 +6,10 @@
 import type { Config, NodeConfig } from "./config/config.ts";
 import { type AttemptEnd, Delivery, type Doubt, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
+import type { ReadFailure } from "./exchange.ts";
 import { type CheckResult, Health } from "./health.ts";
 import type { Journal } from "./journal/journal.ts";
-import { type Attempt, failedOutcome, type LegOutcome, sendLeg } from "./leg.ts";
+import { type Attempt, type LegOutcome, sendLeg, unanswered } from "./leg.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
@@ -174,11 +175,14 @@ export class Cluster {
   }
 
   /** What the read path saw of a node (passive health). */
-  readLeg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void {
-    this.#metrics.readLeg(node.name, outcome, (performance.now() - startedAt) / 1000);
+  readLeg(node: UpstreamNode, outcome: LegOutcome, startedAt: number, failure: ReadFailure | null): void {
+    const ms = performance.now() - startedAt;
+    this.#metrics.readLeg(node.name, outcome, ms / 1000);
+    if (outcome === "queued") return; // nothing was sent
     node.reads++;
     if (outcome === "ok") return;
     if (outcome !== "aborted") node.readErrors++;
+    if (failure !== null) this.#log.legFailed({ node: node.name, outcome, ms, ...failure });
     this.#tellHealth(node, outcome, startedAt);
   }
 
@@ -292,7 +296,9 @@ export class Cluster {
     }
     if (final) return;
     node.ackErrors++;
-    const came = attempt.kind === "answer" ? { status: attempt.status } : { error: attempt.error };
+    const { kind } = attempt;
+    const came =
+      kind === "answer" ? { status: attempt.status } : { reason: attempt.reason, error: attempt.error };
     const { seq, route } = record;
     this.#log.legFailed({ node: node.name, outcome, attempt: number, ms: attempt.ms, seq, route, ...came });
     this.writes.failed(node, record, attempt);
@@ -359,6 +365,6 @@ function notSetAside(seq: number): LbError {
 }
 
 function legOutcome(attempt: Attempt): LegOutcome {
-  if (attempt.kind !== "answer") return failedOutcome(attempt.error, attempt.timedOut);
+  if (attempt.kind !== "answer") return unanswered(attempt);
   return attempt.status >= 500 ? "http_5xx" : isFinal(attempt.status) ? "ok" : "retry_later";
 }

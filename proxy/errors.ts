@@ -21,7 +21,7 @@ const TABLE = {
   bad_framing: {
     status: 400,
     title: "The request's framing is ambiguous",
-    next: "Send exactly one Host, and one of Content-Length or Transfer-Encoding: chunked.",
+    next: "Send exactly one Host, one of Content-Length or Transfer-Encoding: chunked, and lines that end with CR LF.",
     close: true,
   },
   bad_target: {
@@ -121,6 +121,12 @@ const TABLE = {
     status: 503,
     title: "No node is in-sync",
     next: "Retry after the time given; `lbctl status` shows what the nodes are doing.",
+    retryAfter: 1,
+  },
+  no_free_connection: {
+    status: 503,
+    title: "No connection to a node is free",
+    next: "Retry after the time given. If it lasts: clients read their answers slowly, or the nodes are busy; limits.readConnections is the limit.",
     retryAfter: 1,
   },
   all_nodes_failed: {

@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import { isWhole } from "./http/bodiless.ts";
 import type { LegOutcome } from "./metrics/metrics.ts";
 import type { NodePools } from "./pool.ts";
 
@@ -79,7 +80,7 @@ class Leg implements Dispatcher.DispatchHandler {
   onHeaders(status: number, rawHeaders: Buffer[]): boolean {
     if (status >= 200) {
       this.#status = status;
-      this.#headers = this.#pools.answers.forClient(rawHeaders);
+      this.#headers = this.#pools.answers.forClient(status, rawHeaders);
     }
     return true;
   }
@@ -100,6 +101,10 @@ class Leg implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
+    if (isWhole(this.#status, error)) {
+      this.onComplete();
+      return;
+    }
     const timedOut = this.#timedOut;
     const reason = timedOut ? this.#late() : reasonOf(error);
     const ms = this.#elapsed();
@@ -129,6 +134,12 @@ class Leg implements Dispatcher.DispatchHandler {
 
 export type { LegOutcome };
 
+/** How a write's attempt without an answer ended. */
+export function unanswered(attempt: Exclude<Attempt, { kind: "answer" }>): LegOutcome {
+  if (attempt.kind === "unsent" && attempt.timedOut) return "queued";
+  return failedOutcome(attempt.error, attempt.timedOut);
+}
+
 /** Why an attempt has no answer. `connect`: nobody listens there; the node's process is gone, not slow. */
 export function failedOutcome(error: unknown, timedOut: boolean): LegOutcome {
   if (timedOut) return "timeout";
@@ -139,8 +150,15 @@ export function failedOutcome(error: unknown, timedOut: boolean): LegOutcome {
 export function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
+  if (code === "UND_ERR_SOCKET" && message in UNASKED) return UNASKED[message] as string;
   return code === undefined || message.includes(code) ? message : `${code}: ${message}`;
 }
+
+/** What undici says of an answer that it ends the connection for, while a request is under way there. */
+const UNASKED: Readonly<Record<string, string>> = {
+  "bad response": "answered 100 Continue, which it was not asked for",
+  "bad upgrade": "answered 101 Switching Protocols, which it was not asked for",
+};
 
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

@@ -43,6 +43,7 @@ export interface LegLine {
   readonly seq?: number;
   readonly route?: string;
   readonly id?: string;
+  readonly reason?: string;
   readonly error?: unknown;
 }
 

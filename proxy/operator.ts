@@ -215,7 +215,7 @@ export class Operator implements Control {
       oldestUndelivered: lag === 0 ? 0 : delivery.oldestAge(Date.now()) / 1000,
       catchUpRate: rate,
       catchUpEta: lag === 0 || node.state === "in-sync" ? 0 : eta,
-      connections: pools.reads.stats.connected + pools.writes.stats.connected,
+      connections: pools.reads.connected + pools.writes.stats.connected,
       inFlightReads: node.readsInFlight,
       inFlightWrites: node.writesInFlight,
       reads: node.reads,

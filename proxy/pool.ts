@@ -1,9 +1,10 @@
 import { Pool } from "undici";
 import { AnswerHeaders } from "./http/headers.ts";
+import { ReadPool } from "./read-pool.ts";
 
 /** Connections to one node: one pool for reads and one for writes, so that slow reads never delay a write. */
 export interface NodePools {
-  readonly reads: Pool;
+  readonly reads: ReadPool;
   readonly writes: Pool;
   /** Reads the header fields of its answers. */
   readonly answers: AnswerHeaders;
@@ -40,7 +41,10 @@ export function createPools(url: string, limits: PoolLimits): NodePools {
     connect: { timeout: limits.connectTimeout, noDelay: true },
   };
   return {
-    reads: new Pool(url, { ...options, connections: limits.readConnections }),
+    reads: new ReadPool(
+      new Pool(url, { ...options, connections: limits.readConnections }),
+      limits.readConnections,
+    ),
     writes: new Pool(url, { ...options, connections: limits.writeConnections }),
     answers: new AnswerHeaders(),
   };

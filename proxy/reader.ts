@@ -3,25 +3,15 @@
  * before any byte of the answer arrived is tried on the next node.
  */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
-import type { Dispatcher } from "undici";
 import type { Balancer } from "./balancer.ts";
 import { LbError } from "./errors.ts";
-import type { Inspected } from "./http/framing.ts";
+import type { Exchange, ReadFailure } from "./exchange.ts";
 import { wantBody } from "./http/http-server.ts";
-import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
+import type { LegOutcome } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
+import { bodyTooLarge, ReadLeg, type ReadLegOwner } from "./read-leg.ts";
 import { RetryBudget } from "./retry-budget.ts";
-
-/** What the read path needs to know of its route. */
-export interface ReadSettings {
-  readonly name: string;
-  /** ms until a node must have begun its answer; for the whole read. */
-  readonly firstByteTimeout: number;
-  readonly timeout: number;
-}
 
 export interface ReaderOptions {
   /** The nodes that may answer now, in config order. */
@@ -31,28 +21,19 @@ export interface ReaderOptions {
   readonly limits: () => {
     readonly readBody: number;
     readonly readsOpen: number;
+    readonly readConnections: number;
     readonly retryBudget: number;
   };
 }
 
 /** What the read path saw of a node; the owner decides what follows. */
 export interface ReadEvents {
-  /** Each attempt's end. */
-  leg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void;
-  /** It goes to `node`, after another one failed it. */
+  /** Each attempt's end; `failure`: null where the node answered, or the client is why there is no answer. */
+  leg(node: UpstreamNode, outcome: LegOutcome, startedAt: number, failure: ReadFailure | null): void;
+  /** It goes to `node`, after another one failed it or had no connection free. */
   retried(route: string, node: UpstreamNode): void;
   /** The answer is through, or the client has its error; `error` null: a node's answer. */
   done(exchange: Exchange, error: LbError | null, node: UpstreamNode | null): void;
-}
-
-/** One request from a client, and where its answer goes. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly inspected: Inspected;
-  readonly route: ReadSettings;
-  /** Monotonic ms. */
-  readonly startedAt: number;
 }
 
 /** Methods that may be sent twice without harm (RFC 9110 §9.2.1). */
@@ -90,7 +71,7 @@ export class Reader {
 }
 
 /** One read, over all its attempts. */
-class Read {
+class Read implements ReadLegOwner {
   readonly reader: Reader;
   readonly exchange: Exchange;
   readonly #balancer: Balancer;
@@ -99,6 +80,8 @@ class Read {
   #timedOut = false;
   /** Timed out at a node that stayed in the reads: one other node is tried, no more. */
   #slow = false;
+  /** Waited for a connection for as long as it may. */
+  #waited = false;
   #over = false;
 
   constructor(reader: Reader, exchange: Exchange, balancer: Balancer) {
@@ -110,27 +93,38 @@ class Read {
 
   /** Sends it to a node that has not been tried, or ends it. */
   next(): void {
-    const { options } = this.reader;
-    const node = this.#balancer.pick(options.inSync(), this.#tried);
+    const node = this.#pick();
     if (node === undefined) {
       this.#fail();
       return;
     }
-    if (this.#tried.length > 0) options.events.retried(this.exchange.route.name, node);
+    const { events, pools } = this.reader.options;
+    if (this.#tried.length > 0) events.retried(this.exchange.route.name, node);
     this.#tried.push(node);
-    const { inspected, request } = this.exchange;
-    const pools = options.pools(node);
-    this.#leg = new ReadLeg(this, node, pools);
-    node.readsInFlight++;
-    pools.reads.dispatch(
-      {
-        method: request.method as Dispatcher.HttpMethod,
-        path: inspected.target,
-        headers: inspected.headers,
-        body: inspected.hasBody ? Readable.from(limited(request, options.limits().readBody)) : null,
-      },
-      this.#leg,
-    );
+    this.#leg = new ReadLeg(this, node, pools(node));
+    this.#leg.start();
+  }
+
+  /** The node whose turn it is; one without a free connection only if no other has one, and then it waits once. */
+  #pick(): UpstreamNode | undefined {
+    const { inSync, pools } = this.reader.options;
+    const node = this.#balancer.pick(inSync(), this.#tried);
+    if (node === undefined || pools(node).reads.hasRoom) return node;
+    const free = inSync().filter((other) => pools(other).reads.hasRoom);
+    return this.#balancer.pick(free, this.#tried) ?? (this.#waited ? undefined : node);
+  }
+
+  get mostBody(): number {
+    return this.reader.options.limits().readBody;
+  }
+
+  ended(node: UpstreamNode, outcome: LegOutcome, startedAt: number, reason: string | null): void {
+    const { inspected, route } = this.exchange;
+    const failure: ReadFailure | null =
+      reason === null
+        ? null
+        : { id: inspected.requestId, route: route.name, attempt: this.#tried.length, reason };
+    this.reader.options.events.leg(node, outcome, startedAt, failure);
   }
 
   /** The answer is through. */
@@ -138,18 +132,26 @@ class Read {
     this.#end(null, node);
   }
 
+  /** Nothing was sent, so that any other node will do, whatever the method; no load is multiplied by that. */
+  unsent(timeUp: boolean): void {
+    if (this.#over) return;
+    this.#waited ||= timeUp;
+    if (this.#isLate()) this.#fail();
+    else this.next();
+  }
+
   /**
    * An attempt failed before the first byte of an answer: another node, if that is safe and allowed. The budget
    * is there for nodes that are slow: where the node left the reads meanwhile, nothing is multiplied by a retry.
    */
-  failed(node: UpstreamNode, error: unknown, timedOut: boolean): void {
+  failed(node: UpstreamNode, outcome: LegOutcome, reason: string): void {
     if (this.#over) return;
-    const slow = timedOut && node.state === "in-sync";
+    const slow = outcome === "timeout" && node.state === "in-sync";
     const retry = this.#mayRetry(slow);
-    this.#timedOut ||= timedOut;
+    this.#timedOut ||= outcome === "timeout";
     this.#slow ||= slow;
     if (retry) this.next();
-    else this.#fail(error);
+    else this.#fail(new Error(reason));
   }
 
   /** The request itself cannot go on: its body is over the limit. */
@@ -164,27 +166,36 @@ class Read {
   }
 
   #mayRetry(slow: boolean): boolean {
-    const { request, inspected, route, startedAt } = this.exchange;
-    if (inspected.hasBody || !SAFE.has(request.method ?? "")) return false;
-    if (performance.now() - startedAt >= route.timeout) return false;
+    const { request, inspected } = this.exchange;
+    if (inspected.hasBody || !SAFE.has(request.method ?? "") || this.#isLate()) return false;
     if (!slow) return true;
     return !this.#slow && this.reader.budget.withdraw();
   }
 
+  #isLate(): boolean {
+    const { route, startedAt } = this.exchange;
+    return performance.now() - startedAt >= route.timeout;
+  }
+
   #fail(cause?: unknown): void {
-    const { route } = this.exchange;
+    this.#end(this.#failure(cause), null);
+  }
+
+  #failure(cause: unknown): LbError {
+    const { firstByteTimeout } = this.exchange.route;
     const tried = this.#tried.map((node) => node.name).join(", ");
-    if (tried === "") {
-      this.#end(new LbError("no_in_sync_node", "no node is in-sync, so no node may answer a read"), null);
-    } else if (this.#timedOut) {
-      const detail = `expected an answer to begin within ${route.firstByteTimeout} ms, got none from ${tried}`;
-      this.#end(new LbError("read_timeout", detail, { cause }), null);
-    } else {
-      this.#end(
-        new LbError("all_nodes_failed", `expected an answer, got none from ${tried}`, { cause }),
-        null,
-      );
+    if (tried === "")
+      return new LbError("no_in_sync_node", "no node is in-sync, so no node may answer a read");
+    if (this.#timedOut) {
+      const detail = `expected an answer to begin within ${firstByteTimeout} ms, got none from ${tried}`;
+      return new LbError("read_timeout", detail, { cause });
     }
+    if (this.#waited) {
+      const { readConnections } = this.reader.options.limits();
+      const detail = `expected a connection to a node to be free within ${firstByteTimeout} ms, got none (limits.readConnections: ${readConnections} to each)`;
+      return new LbError("no_free_connection", detail, { extra: { limit: "limits.readConnections" } });
+    }
+    return new LbError("all_nodes_failed", `expected an answer, got none from ${tried}`, { cause });
   }
 
   #clientLeft(): void {
@@ -198,128 +209,5 @@ class Read {
     this.#over = true;
     this.reader.open--;
     this.reader.options.events.done(this.exchange, error, node);
-  }
-}
-
-/** One attempt: undici's handler in its raw form. Streams the answer, with backpressure. */
-class ReadLeg implements Dispatcher.DispatchHandler {
-  readonly #read: Read;
-  readonly #node: UpstreamNode;
-  readonly #pools: NodePools;
-  readonly #startedAt = performance.now();
-  #timer: NodeJS.Timeout;
-  #abort: (() => void) | null = null;
-  #resume: (() => void) | null = null;
-  #begun = false;
-  #over = false;
-  #timedOut = false;
-  #aborted = false;
-
-  constructor(read: Read, node: UpstreamNode, pools: NodePools) {
-    this.#read = read;
-    this.#node = node;
-    this.#pools = pools;
-    const { route, startedAt } = read.exchange;
-    const left = route.timeout - (this.#startedAt - startedAt);
-    this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
-  }
-
-  abort(): void {
-    this.#aborted = true;
-    // First: undici reports the abort at once, and it is no failure of the node's.
-    this.#finish("aborted");
-    this.#abort?.();
-  }
-
-  /** The timer: no first byte in time; or, when the answer has begun, the rest of the whole read's time. */
-  expire(): void {
-    const { route, startedAt } = this.#read.exchange;
-    const left = route.timeout - (performance.now() - startedAt);
-    if (this.#begun && left > 0) {
-      this.#timer = setTimeout(expire, left, this);
-      return;
-    }
-    this.#timedOut = true;
-    if (this.#abort !== null) this.#abort();
-    else this.onError(new Error("no connection in time"));
-  }
-
-  onConnect(abort: () => void): void {
-    if (this.#aborted || this.#timedOut) abort();
-    else this.#abort = abort;
-  }
-
-  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
-    const { response, request } = this.#read.exchange;
-    if (status < 200) {
-      if (status === 103 && request.httpVersionMinor === 1)
-        informational(response, this.#pools.answers.forClient(rawHeaders));
-      return true;
-    }
-    this.#begun = true;
-    this.#resume = resume;
-    this.#node.aliveAt = performance.now();
-    response.writeHead(status, statusText, this.#pools.answers.forClient(rawHeaders));
-    return true;
-  }
-
-  onData(chunk: Buffer): boolean {
-    const { response } = this.#read.exchange;
-    if (response.write(chunk)) return true;
-    response.once("drain", this.#resume ?? (() => {}));
-    return false;
-  }
-
-  onComplete(): void {
-    if (this.#over) return;
-    this.#finish(this.#read.exchange.response.statusCode < 500 ? "ok" : "http_5xx");
-    this.#read.exchange.response.end();
-    this.#read.succeeded(this.#node);
-  }
-
-  onError(error: Error): void {
-    if (this.#over) return;
-    this.#finish(error instanceof LbError ? "aborted" : failedOutcome(error, this.#timedOut));
-    if (error instanceof LbError) this.#read.refused(error);
-    else if (this.#begun) this.#read.broke(this.#node);
-    else this.#read.failed(this.#node, new Error(reasonOf(error)), this.#timedOut);
-  }
-
-  #finish(outcome: LegOutcome): void {
-    if (this.#over) return;
-    this.#over = true;
-    clearTimeout(this.#timer);
-    this.#node.readsInFlight--;
-    this.#read.reader.options.events.leg(this.#node, outcome, this.#startedAt);
-  }
-}
-
-function expire(leg: ReadLeg): void {
-  leg.expire();
-}
-
-/** 103 Early Hints go on to the client (RFC 9110 §15.2); other 1xx end at the balancer. */
-function informational(response: ServerResponse, headers: readonly string[]): void {
-  const hints: Record<string, string[]> = {};
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = (headers[index] ?? "").toLowerCase();
-    hints[name] = [...(hints[name] ?? []), headers[index + 1] ?? ""];
-  }
-  if (hints.link !== undefined) response.writeEarlyHints({ ...hints, link: hints.link });
-}
-
-function bodyTooLarge(detail: string): LbError {
-  return new LbError("body_too_large", detail, { extra: { limit: "limits.readBody" } });
-}
-
-/** The client's body, up to a limit; beyond it the attempt is cut off. */
-async function* limited(request: IncomingMessage, most: number): AsyncGenerator<Buffer> {
-  let size = 0;
-  // The request must outlive the attempt: its connection still carries the answer.
-  const chunks: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
-  for await (const chunk of chunks) {
-    size += chunk.byteLength;
-    if (size > most) throw bodyTooLarge(`expected at most ${most} bytes, got more`);
-    yield chunk;
   }
 }

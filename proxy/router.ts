@@ -5,13 +5,16 @@ import { type Balancer, createBalancer } from "./balancer.ts";
 import type { Broadcaster, WriteReply } from "./broadcaster.ts";
 import type { Config, RouteConfig, WriteRoute } from "./config/config.ts";
 import { LbError, statusFor } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { hasBody } from "./http/bodiless.ts";
 import type { Inspected } from "./http/framing.ts";
 import { withoutNamed } from "./http/headers.ts";
 import { sendProblem } from "./http/problem.ts";
 import type { Log } from "./log.ts";
 import type { Metrics, WriteOutcome } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
-import type { Exchange, Reader } from "./reader.ts";
+import type { Reader } from "./reader.ts";
+import type { StoredAnswer } from "./record.ts";
 import { type Match, RouteTable } from "./route-table.ts";
 
 /** Since the start; what `status` shows of a route. */
@@ -225,21 +228,23 @@ function sendReply(
   route: WriteRoute,
 ): void {
   if (response.destroyed) return;
-  const headers = [...withoutNamed(answer.headers, LENGTH), "lb-seq", String(seq)];
+  const { status, body } = answer;
+  const headers = [...fieldsOf(answer, response.req.method === "HEAD"), "lb-seq", String(seq)];
   if (route.acksHeader && acks !== null) headers.push("lb-acks", acks);
   if (repeat) headers.push("lb-repeat", "1");
-  if (hasBody(answer.status)) headers.push("Content-Length", String(answer.body.byteLength));
-  response.writeHead(answer.status, headers);
-  response.end(answer.body);
+  response.writeHead(status, headers);
+  response.end(body);
 }
 
-/** The answer was buffered, so its length is known, whatever framing the node chose. */
+/** With its length: it was buffered, whatever framing the node chose. To HEAD a node tells what GET would give. */
+function fieldsOf({ status, headers, body }: StoredAnswer, isHead: boolean): string[] {
+  if (isHead) return [...headers];
+  const fields = withoutNamed(headers, LENGTH);
+  if (hasBody(status)) fields.push("Content-Length", String(body.byteLength));
+  return fields;
+}
+
 const LENGTH = new Set(["content-length"]);
-
-/** RFC 9110 §6.4.1. */
-function hasBody(status: number): boolean {
-  return status !== 204 && status !== 304;
-}
 
 const OUTCOMES: Partial<Record<LbError["code"], WriteOutcome>> = {
   no_in_sync_node: "below_min",

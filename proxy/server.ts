@@ -96,7 +96,7 @@ export async function startBalancer({
     pools: (node) => cluster.pools(node),
     limits: () => config.limits,
     events: {
-      leg: (node, outcome, legStartedAt) => cluster.readLeg(node, outcome, legStartedAt),
+      leg: (node, outcome, legStartedAt, failure) => cluster.readLeg(node, outcome, legStartedAt, failure),
       retried: (route, node) => metrics.readRetry(route, node.name),
       done: (exchange, error, node) => router.readDone(exchange, error, node),
     },

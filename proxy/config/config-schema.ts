@@ -338,7 +338,11 @@ function limitsSection() {
     connections: count({ min: 1, max: 1_000_000 }, { about: "Clients' connections.", default: 10_000 }),
     readConnections: count(
       { min: 1, max: 65_535 },
-      { about: "Connections for reads to one node.", default: 128 },
+      {
+        about:
+          "Connections for reads to one node; a read that finds none free waits, at most firstByteTimeout.",
+        default: 128,
+      },
     ),
     retryBudget: count(
       { min: 0, max: 1, fraction: true },

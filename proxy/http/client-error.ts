@@ -18,10 +18,10 @@ export function clientError(
       : new LbError("request_timeout", "expected the request's head in time, got a part of it");
   }
   if (!code.startsWith("HPE_") || code === "HPE_INVALID_EOF_STATE") return null;
-  return new LbError(
-    PARSER_CODES[code] ?? "bad_framing",
-    `expected a valid HTTP/1.1 request, got: ${reason(error)}`,
-  );
+  const why = reason(error);
+  // The version is fine there: it is the line's end that is not CR LF.
+  const ours = why === "Expected CRLF after version" ? "bad_framing" : PARSER_CODES[code];
+  return new LbError(ours ?? "bad_framing", `expected a valid HTTP/1.1 request, got: ${why}`);
 }
 
 /** llhttp's errors that have a code of their own here; all others are bad_framing. */

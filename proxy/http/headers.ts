@@ -140,9 +140,10 @@ export class AnswerHeaders {
   readonly #names = new Names();
 
   /** @param raw undici's list: name, value, name, value, … as bytes (latin1) */
-  forClient(raw: readonly Buffer[]): string[] {
+  forClient(status: number, raw: readonly Buffer[]): string[] {
     const headers: string[] = [];
-    let named: Set<string> | null = null;
+    // RFC 9110 §8.6: they may not tell a length.
+    let named = status === 204 || status < 200 ? new Set(["content-length"]) : null;
     for (let at = 0; at + 1 < raw.length; at += 2) {
       const name = this.#names.of(raw[at] as Buffer);
       const value = raw[at + 1] as Buffer;

@@ -26,11 +26,12 @@ export const CLASSES = ["2xx", "3xx", "4xx", "5xx", "aborted"] as const;
 /** Class of a node's final answer. */
 export const ANSWER_CLASSES = ["2xx", "3xx", "4xx", "5xx"] as const;
 
-/** How one attempt at one node ended. */
+/** How one attempt at one node ended; `queued`: without a connection, so that nothing was sent. */
 export const LEG_OUTCOMES = [
   "ok",
   "http_5xx",
   "retry_later",
+  "queued",
   "connect",
   "timeout",
   "reset",
@@ -65,6 +66,7 @@ export const LIMITS = [
   "limits.bodyTimeout",
   "limits.bodies",
   "limits.readsOpen",
+  "limits.readConnections",
   "limits.writesOpen",
   "journal.maxSize",
 ] as const;
@@ -136,15 +138,15 @@ export const METRICS = {
   nodeSince: gauge("lb_node_state_since_timestamp_seconds", { node: NODE }, "When the node entered its state."),
   nodeStateChanges: counter("lb_node_state_changes_total", { node: NODE, state: NODE_STATES }, "Times that the node entered a state."),
   nodeMember: gauge("lb_node_member", { node: NODE }, "1 from the node's first time in-sync on."),
-  nodeReads: counter("lb_node_reads_total", { node: NODE, outcome: LEG_OUTCOMES }, "Attempts at a read, by how they ended."),
-  nodeReadSeconds: histogram("lb_node_read_duration_seconds", { node: NODE }, REQUEST_SECONDS, "One attempt at a read, until it ended."),
-  nodeWrites: counter("lb_node_writes_total", { node: NODE, outcome: LEG_OUTCOMES }, "Attempts at a write, by how they ended; retry_later: 408, 425 or 429."),
+  nodeReads: counter("lb_node_reads_total", { node: NODE, outcome: LEG_OUTCOMES }, "Attempts at a read, by how they ended; queued: no connection to the node was free in time (limits.readConnections), and nothing was sent."),
+  nodeReadSeconds: histogram("lb_node_read_duration_seconds", { node: NODE }, REQUEST_SECONDS, "One attempt at a read, from when it was sent until it ended."),
+  nodeWrites: counter("lb_node_writes_total", { node: NODE, outcome: LEG_OUTCOMES }, "Attempts at a write, by how they ended; retry_later: 408, 425 or 429; queued: no connection to the node in time, and nothing was sent."),
   nodeWriteSeconds: histogram("lb_node_write_duration_seconds", { node: NODE }, REQUEST_SECONDS, "One attempt at a write, until it ended."),
   nodeReadRetries: counter("lb_node_read_retries_total", { node: NODE }, "Reads that the node got after another node had failed them."),
   nodeWriteRetries: counter("lb_node_write_retries_total", { node: NODE }, "Attempts at a write after the first."),
   nodeAcks: counter("lb_node_acks_total", { node: NODE, class: ANSWER_CLASSES }, "Final answers to records, by class of the status."),
   nodeLateAcks: counter("lb_node_late_acks_total", { node: NODE, policy: POLICIES }, "Final answers that came after the client had its reply or its 504, by the ack policy of the write; what a node catches up with is late, too."),
-  nodeInFlight: gauge("lb_node_in_flight", { node: NODE, kind: ["read", "write"] }, "Requests at the node."),
+  nodeInFlight: gauge("lb_node_in_flight", { node: NODE, kind: ["read", "write"] }, "Requests at the node; also reads that wait for a connection to it."),
   nodeConnections: gauge("lb_node_connections", { node: NODE }, "Open connections to the node."),
   nodeCursor: gauge("lb_node_cursor_seq", { node: NODE }, "Every record up to it has been acknowledged by the node."),
   nodeLag: gauge("lb_node_lag_records", { node: NODE }, "Head of the journal minus the node's cursor."),

@@ -141,7 +141,7 @@ export class Metrics {
     const cells = this.#nodes.get(node);
     if (cells === undefined) return;
     cells.reads[outcome].value++;
-    cells.readSeconds.observe(seconds);
+    if (outcome !== "queued") cells.readSeconds.observe(seconds);
   }
 
   /** One attempt at a write. */

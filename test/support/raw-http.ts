@@ -8,6 +8,7 @@ import { until } from "./wait.ts";
 export interface RawAnswer {
   readonly status: number;
   readonly version: string;
+  readonly reason: string;
   /** Lower-case names; the last value where one came twice. */
   readonly headers: Readonly<Record<string, string>>;
   /** The fields' lines as they came. */
@@ -90,7 +91,7 @@ function parseAnswer(text: string, closed: boolean, head: boolean) {
   const end = text.indexOf("\r\n\r\n");
   if (end < 0) return null;
   const [first = "", ...lines] = text.slice(0, end).split("\r\n");
-  const [, version = "", code = ""] = /^HTTP\/(\d\.\d) (\d{3})/.exec(first) ?? [];
+  const [, version = "", code = "", reason = ""] = /^HTTP\/(\d\.\d) (\d{3}) ?(.*)/.exec(first) ?? [];
   const headers: Record<string, string> = {};
   for (const line of lines) {
     const colon = line.indexOf(":");
@@ -100,7 +101,7 @@ function parseAnswer(text: string, closed: boolean, head: boolean) {
   const bodiless = head || status < 200 || status === 204 || status === 304;
   const body = bodiless ? { body: "", length: 0 } : parseBody(text.slice(end + 4), headers, closed);
   if (!body) return null;
-  const answer: RawAnswer = { status, version, headers, lines, body: body.body };
+  const answer: RawAnswer = { status, version, reason, headers, lines, body: body.body };
   return { answer, length: end + 4 + body.length };
 }
 

@@ -10,6 +10,7 @@ function raw(...texts: string[]): Buffer[] {
 
 test("an answer loses its hop-by-hop fields, those that Connection names and lb-*", () => {
   const headers = new AnswerHeaders().forClient(
+    200,
     raw(
       ...[
         "Content-Type",
@@ -30,6 +31,7 @@ test("an answer loses its hop-by-hop fields, those that Connection names and lb-
 
 test("an answer keeps repeated fields, their order, spelling and bytes", () => {
   const headers = new AnswerHeaders().forClient(
+    200,
     raw("Set-Cookie", "a=1", "set-cookie", "b=\xe9", "Set-Cookie", "c"),
   );
   assert.deepEqual(headers, ["Set-Cookie", "a=1", "set-cookie", "b=\xe9", "Set-Cookie", "c"]);
@@ -43,7 +45,7 @@ test("names that share a slot of the cache are never mixed up", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(name, fc.stringMatching(/^[ -~]{0,9}$/)), { maxLength: 12 }), (fields) => {
       const flat = fields.flat();
-      assert.deepEqual(answers.forClient(raw(...flat)), flat);
+      assert.deepEqual(answers.forClient(200, raw(...flat)), flat);
     }),
   );
 });
@@ -51,10 +53,10 @@ test("names that share a slot of the cache are never mixed up", () => {
 test("a name seen once stays right when the socket's buffer is overwritten", () => {
   const answers = new AnswerHeaders();
   const buffer = Buffer.from("X-One");
-  answers.forClient([buffer, buffer]);
+  answers.forClient(200, [buffer, buffer]);
   buffer.write("X-Two");
-  assert.deepEqual(answers.forClient([buffer, buffer]), ["X-Two", "X-Two"]);
-  assert.deepEqual(answers.forClient(raw("X-One", "1")), ["X-One", "1"]);
+  assert.deepEqual(answers.forClient(200, [buffer, buffer]), ["X-Two", "X-Two"]);
+  assert.deepEqual(answers.forClient(200, raw("X-One", "1")), ["X-One", "1"]);
 });
 
 test("fields are found and left out whatever their case", () => {

@@ -1,0 +1,202 @@
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import type { Dispatcher } from "undici";
+import { LbError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { isWhole } from "./http/bodiless.ts";
+import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
+import type { UpstreamNode } from "./node.ts";
+import type { NodePools } from "./pool.ts";
+import type { Claim } from "./read-pool.ts";
+
+/** The read that an attempt belongs to: it decides what follows. */
+export interface ReadLegOwner {
+  readonly exchange: Exchange;
+  /** Bytes that the request's body may have. */
+  readonly mostBody: number;
+  /** The attempt's end, before what follows from it; `reason`: why the node gave no whole answer, else null. */
+  ended(node: UpstreamNode, outcome: LegOutcome, startedAt: number, reason: string | null): void;
+  /** The answer is through. */
+  succeeded(node: UpstreamNode): void;
+  /** It waited for a connection in vain: nothing was sent. `timeUp`: waiting has taken as long as it may. */
+  unsent(timeUp: boolean): void;
+  /** No byte of an answer came. */
+  failed(node: UpstreamNode, outcome: LegOutcome, reason: string): void;
+  /** The answer broke off in the middle. */
+  broke(node: UpstreamNode): void;
+  /** The request itself cannot go on. */
+  refused(error: LbError): void;
+}
+
+/** Reason phrases that go on to the client. undici decodes them as UTF-8, so that others are not what was sent. */
+const REASON = /^[\t\x20-\x7e]*$/;
+
+/** One attempt at a read: undici's handler in its raw form. Streams the answer, with backpressure. */
+export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
+  readonly #read: ReadLegOwner;
+  readonly #node: UpstreamNode;
+  readonly #pools: NodePools;
+  /** When it was sent, or began to wait for a connection. */
+  #startedAt = performance.now();
+  /** Of the wait for a connection, then of the node's first byte, then of the whole read. */
+  #timer: NodeJS.Timeout | undefined;
+  #sent = false;
+  #abort: (() => void) | null = null;
+  #resume: (() => void) | null = null;
+  #begun = false;
+  #over = false;
+  #timedOut = false;
+  #aborted = false;
+
+  constructor(read: ReadLegOwner, node: UpstreamNode, pools: NodePools) {
+    this.#read = read;
+    this.#node = node;
+    this.#pools = pools;
+  }
+
+  /** Sends it, at once or when a connection is free. */
+  start(): void {
+    this.#node.readsInFlight++;
+    this.#pools.reads.claim(this);
+    if (!this.#sent) this.#setTimer();
+  }
+
+  granted(connections: Dispatcher): void {
+    if (this.#timer !== undefined && !this.#mayStillGo()) return;
+    this.#sent = true;
+    this.#setTimer();
+    const { inspected, request } = this.#read.exchange;
+    connections.dispatch(
+      {
+        method: request.method as Dispatcher.HttpMethod,
+        path: inspected.target,
+        headers: inspected.headers,
+        body: inspected.hasBody ? Readable.from(limited(request, this.#read.mostBody)) : null,
+      },
+      this,
+    );
+  }
+
+  /** After a wait: the node has all its time from now on, if it may still answer reads (promise 5). */
+  #mayStillGo(): boolean {
+    clearTimeout(this.#timer);
+    this.#startedAt = performance.now();
+    if (this.#node.state === "in-sync") return true;
+    this.#giveUp(false);
+    return false;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    // First: undici reports the abort at once, and it is no failure of the node's.
+    this.#finish(this.#sent ? "aborted" : "queued");
+    this.#abort?.();
+  }
+
+  /** The timer: no connection, or no first byte in time; or, when the answer has begun, the whole read's time. */
+  expire(): void {
+    if (!this.#sent) {
+      this.#giveUp(true);
+      return;
+    }
+    const { route, startedAt } = this.#read.exchange;
+    const left = route.timeout - (performance.now() - startedAt);
+    if (this.#begun && left > 0) {
+      this.#timer = setTimeout(expire, left, this);
+      return;
+    }
+    this.#timedOut = true;
+    if (this.#abort !== null) this.#abort();
+    else this.onError(new Error("no connection to it in time"));
+  }
+
+  onConnect(abort: () => void): void {
+    if (this.#aborted || this.#timedOut) abort();
+    else this.#abort = abort;
+  }
+
+  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    const { response, request } = this.#read.exchange;
+    const headers = this.#pools.answers.forClient(status, rawHeaders);
+    if (status < 200) {
+      // Early Hints go on to the client (RFC 9110 §15.2); other 1xx end here.
+      if (status === 103 && request.httpVersionMinor === 1) response.writeInformation(status, headers);
+      return true;
+    }
+    this.#begun = true;
+    this.#resume = resume;
+    this.#node.aliveAt = performance.now();
+    response.writeHead(status, REASON.test(statusText) ? statusText : "", headers);
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    const { response } = this.#read.exchange;
+    if (response.write(chunk)) return true;
+    response.once("drain", this.#resume ?? (() => {}));
+    return false;
+  }
+
+  onComplete(): void {
+    if (this.#over) return;
+    const { response } = this.#read.exchange;
+    this.#finish(response.statusCode < 500 ? "ok" : "http_5xx");
+    response.end();
+    this.#read.succeeded(this.#node);
+  }
+
+  onError(error: Error): void {
+    if (this.#over) return;
+    if (error instanceof LbError) {
+      this.#finish("aborted");
+      this.#read.refused(error);
+    } else if (this.#begun && isWhole(this.#read.exchange.response.statusCode, error)) this.onComplete();
+    else this.#failed(failedOutcome(error, this.#timedOut), reasonOf(error));
+  }
+
+  #setTimer(): void {
+    const { route, startedAt } = this.#read.exchange;
+    const left = route.timeout - (this.#startedAt - startedAt);
+    this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
+  }
+
+  #giveUp(timeUp: boolean): void {
+    this.#finish("queued");
+    this.#read.unsent(timeUp);
+  }
+
+  #failed(outcome: LegOutcome, reason: string): void {
+    this.#finish(outcome, reason);
+    if (this.#begun) this.#read.broke(this.#node);
+    else this.#read.failed(this.#node, outcome, reason);
+  }
+
+  #finish(outcome: LegOutcome, reason: string | null = null): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#node.readsInFlight--;
+    this.#read.ended(this.#node, outcome, this.#startedAt, reason);
+    this.#pools.reads.release(this);
+  }
+}
+
+function expire(leg: ReadLeg): void {
+  leg.expire();
+}
+
+export function bodyTooLarge(detail: string): LbError {
+  return new LbError("body_too_large", detail, { extra: { limit: "limits.readBody" } });
+}
+
+/** The client's body, up to a limit; beyond it the attempt is cut off. */
+async function* limited(request: IncomingMessage, most: number): AsyncGenerator<Buffer> {
+  let size = 0;
+  // The request must outlive the attempt: its connection still carries the answer.
+  const chunks: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
+    size += chunk.byteLength;
+    if (size > most) throw bodyTooLarge(`expected at most ${most} bytes, got more`);
+    yield chunk;
+  }
+}

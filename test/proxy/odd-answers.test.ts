@@ -1,0 +1,168 @@
+/** Answers that HTTP allows a node, or that real ones give, though few libraries would. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { startBalancer, type TestBalancer } from "../support/balancer.ts";
+import { QUICK } from "../support/bare-cluster.ts";
+import { type RawAnswer, rawConnect, rawRequest } from "../support/raw-http.ts";
+import { type RawNode, startRawNode } from "../support/raw-node.ts";
+import { until } from "../support/wait.ts";
+
+const ROUTES = [
+  { match: { methods: ["POST"] }, to: "all", orderBy: "username" },
+  { match: { methods: ["HEAD"], paths: ["/written"] }, to: "all" },
+  { match: { methods: ["GET", "HEAD"] }, to: "one", firstByteTimeout: "20s" },
+];
+
+const FORM = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+/** Two nodes that give the same answers, and the balancer over them. */
+async function startOver(
+  t: TestContext,
+  answers: Readonly<Record<string, string>>,
+): Promise<{ balancer: TestBalancer; nodes: readonly RawNode[] }> {
+  const nodes = await Promise.all([startRawNode(t, answers), startRawNode(t, answers)]);
+  const balancer = await startBalancer(t, {
+    nodes: nodes.map(({ url }, index) => ({ name: `app${index + 1}`, url })),
+    config: { routes: ROUTES, writes: QUICK },
+  });
+  return { balancer, nodes };
+}
+
+function send(to: TestBalancer, method: string, path: string, user = "ada"): Promise<RawAnswer> {
+  const body = method === "POST" ? `username=${user}` : "";
+  const fields = body === "" ? "" : `${FORM}Content-Length: ${body.length}\r\n`;
+  const port = Number(new URL(to.url).port);
+  const request = `${method} ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n${body}`;
+  return rawRequest(port, request, { head: method === "HEAD" });
+}
+
+async function states(balancer: TestBalancer): Promise<string[]> {
+  return (await balancer.status()).nodes.map(({ state }) => state);
+}
+
+test("304 with the Content-Length that the 200 would have is passed on, for reads and for writes", async (t) => {
+  const { balancer, nodes } = await startOver(t, {
+    "/x": 'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\nContent-Length: 5\r\n\r\n',
+  });
+  for (const method of ["GET", "HEAD", "POST", "GET"]) {
+    const { status, headers } = await send(balancer, method, "/x");
+    assert.deepEqual([method, status, headers.etag], [method, 304, '"e"']);
+  }
+  assert.equal(nodes.flatMap(({ log }) => log).length, 5, "three reads, and a write to both: none twice");
+  assert.deepEqual(await states(balancer), ["in-sync", "in-sync"]);
+  await until(async () => (await balancer.write(1)).outcome === 304, { what: "the write's outcome" });
+});
+
+test("204 with a Content-Length, which it may not have, is passed on without one", async (t) => {
+  const { balancer, nodes } = await startOver(t, {
+    "/none": "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+    "/some": "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+  });
+  for (const path of ["/none", "/some"]) {
+    for (const method of ["GET", "POST"]) {
+      const { status, headers } = await send(balancer, method, path);
+      assert.deepEqual([method, path, status, headers["content-length"]], [method, path, 204, undefined]);
+    }
+  }
+  assert.equal(nodes.flatMap(({ log }) => log).length, 6);
+  assert.deepEqual(await states(balancer), ["in-sync", "in-sync"]);
+});
+
+test("the Content-Length of an answer to HEAD is the node's own, for reads and for writes", async (t) => {
+  const { balancer } = await startOver(t, {
+    "/read": "HTTP/1.1 200 OK\r\nContent-Length: 4711\r\n\r\n",
+    "/written": "HTTP/1.1 200 OK\r\nContent-Length: 4711\r\n\r\n",
+  });
+  for (const path of ["/read", "/written"]) {
+    const { status, headers } = await send(balancer, "HEAD", path);
+    assert.deepEqual([path, status, headers["content-length"]], [path, 200, "4711"]);
+  }
+});
+
+test("a body behind a 304 reaches no client, neither as its body nor as the next answer", async (t) => {
+  const { balancer } = await startOver(t, {
+    "/x": "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello",
+  });
+  assert.equal((await send(balancer, "GET", "/x")).status, 304);
+  for (let n = 0; n < 4; n++) assert.equal((await send(balancer, "GET", "/")).body, "ok");
+});
+
+test("a reason phrase goes on where it is ASCII; any other one is left out", async (t) => {
+  const { balancer } = await startOver(t, {
+    "/ascii": "HTTP/1.1 200 All right!\r\nContent-Length: 2\r\n\r\nok",
+    "/none": "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+    "/latin1": "HTTP/1.1 200 D\xe9j\xe0\r\nContent-Length: 2\r\n\r\nok",
+    "/utf8": "HTTP/1.1 200 \xe2\x86\x92\r\nContent-Length: 2\r\n\r\nok",
+  });
+  for (const [path, reason] of [
+    ["/ascii", "All right!"],
+    ["/none", ""],
+    ["/latin1", ""],
+    ["/utf8", ""],
+  ] as const) {
+    const answer = await send(balancer, "GET", path);
+    assert.deepEqual([path, answer.status, answer.reason, answer.body], [path, 200, reason, "ok"]);
+  }
+});
+
+test("103 goes on whatever its fields say", async (t) => {
+  const answer = "\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+  const two = "</a.css>; rel=preload; as=style, </b.js>; rel=preload; as=script";
+  const { balancer } = await startOver(t, {
+    "/two": `HTTP/1.1 103 Early Hints\r\nLink: ${two}${answer}`,
+    "/odd": `HTTP/1.1 103 Early Hints\r\nLink: not a link${answer}`,
+    "/none": `HTTP/1.1 103 Early Hints\r\nX-Other: 1${answer}`,
+  });
+  const port = Number(new URL(balancer.url).port);
+  for (const [path, field, value] of [
+    ["/two", "link", two],
+    ["/odd", "link", "not a link"],
+    ["/none", "x-other", "1"],
+  ] as const) {
+    const connection = await rawConnect(port);
+    connection.send(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const hints = await connection.answer();
+    assert.deepEqual([path, hints.status, hints.headers[field]], [path, 103, value]);
+    assert.equal((await connection.answer()).body, "ok", path);
+    connection.end();
+  }
+});
+
+const UNASKED = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+test("100 Continue that nobody asked for is not supported: a read of it fails, and the log says why", async (t) => {
+  const { balancer } = await startOver(t, { "/x": UNASKED });
+  assert.equal((await send(balancer, "GET", "/x")).status, 502);
+  const lines = balancer.output().split("\n");
+  const failed = lines.filter((line) => line.includes('"leg failed"')).map((line) => JSON.parse(line));
+  const told = failed.map(({ node, outcome, attempt, route, reason }) => [
+    node,
+    outcome,
+    attempt,
+    route,
+    reason,
+  ]);
+  const reason = "answered 100 Continue, which it was not asked for";
+  assert.deepEqual(told, [
+    ["app1", "reset", 1, "one-3", reason],
+    ["app2", "reset", 2, "one-3", reason],
+  ]);
+  assert.deepEqual(await states(balancer), ["in-sync", "in-sync"]);
+  assert.equal((await send(balancer, "GET", "/")).status, 200);
+});
+
+test("100 Continue that nobody asked for, to a write: the node leaves with that as the reason", async (t) => {
+  const nodes = [await startRawNode(t, { "/x": UNASKED }), await startRawNode(t, {})];
+  const balancer = await startBalancer(t, {
+    nodes: nodes.map(({ url }, index) => ({ name: `app${index + 1}`, url })),
+    config: { routes: ROUTES, writes: { ...QUICK, maxAttempts: 2 } },
+  });
+  assert.equal((await send(balancer, "POST", "/x")).status, 200);
+  assert.equal((await send(balancer, "POST", "/y", "ben")).status, 200);
+  const { reason } = await balancer.reached("app1", "quarantined");
+  assert.equal(
+    reason,
+    "keeps failing write 1, which others acked: answered 100 Continue, which it was not asked for",
+  );
+});
