@@ -20,10 +20,10 @@ export interface Work {
 }
 
 /** Without progress, in ms. */
-const PATIENCE = 30_000;
+export const PATIENCE = 30_000;
 
 /** An operator, or a rule, keeps the node out; it isn't waited for. */
-const KEPT_OUT: ReadonlySet<NodeState> = new Set(["draining", "maint", "quarantined"]);
+export const KEPT_OUT: ReadonlySet<NodeState> = new Set(["draining", "maint", "quarantined"]);
 
 /** Ready: at least `minInSync` nodes are in-sync. */
 export async function untilReady(work: Work, cluster: Cluster): Promise<void> {
@@ -92,24 +92,6 @@ export async function untilInSync(
   });
 }
 
-/** Nothing in flight, and nothing left to deliver. */
-export async function drainNode(work: Work, node: string, say: (detail: string) => void): Promise<void> {
-  const admin = new AdminClient(await loadClusterOf(work.config), work.signal);
-  const now = (await admin.status()).nodes.find(({ name }) => name === node);
-  if (!now) return;
-  if (!KEPT_OUT.has(now.state)) await admin.drain(node, false);
-  await waitFor(
-    async () => {
-      const status = (await admin.status()).nodes.find(({ name }) => name === node);
-      if (!status) return true;
-      say(`${status.inFlightReads} reads and ${status.inFlightWrites} writes in flight`);
-      return status.inFlightReads + status.inFlightWrites === 0;
-    },
-    // What is still open after that is cut: the balancer retries reads elsewhere, and other nodes have the writes.
-    { signal: work.signal, patience: PATIENCE },
-  );
-}
-
 /** SIGHUP, then the balancer's own word for it. */
 export async function reloadBalancer(work: Work, cluster: Cluster): Promise<void> {
   const admin = new AdminClient(cluster, work.signal);
@@ -134,7 +116,7 @@ export async function reloadBalancer(work: Work, cluster: Cluster): Promise<void
   );
 }
 
-function nodesOf(status: Status | null, names: readonly string[]): NodeStatus[] {
+export function nodesOf(status: Status | null, names: readonly string[]): NodeStatus[] {
   return (status?.nodes ?? []).filter(({ name }) => names.includes(name));
 }
 

@@ -11,12 +11,13 @@ import type { Change } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { ProxyConfigFile, ProxyNode } from "../tools/proxy-config.ts";
 import type { Step } from "../ui.ts";
-import { drainNode, reloadBalancer, untilInSync, untilReady } from "./balancer.ts";
+import { reloadBalancer, untilInSync, untilReady } from "./balancer.ts";
 import { type ClusterRecord, digest, type Goal, type Programs, withLeaving } from "./goal.ts";
 import { type Observed, observe, runningProcess } from "./observed.ts";
 import { comingBack, outdated } from "./plan.ts";
 import { checkPorts } from "./preflight.ts";
 import type { ProcessSpec } from "./processes.ts";
+import { takeOut } from "./removal.ts";
 import { BALANCER } from "./specs.ts";
 import { runProcesses } from "./supervision.ts";
 
@@ -45,23 +46,18 @@ export function convergenceSteps(work: Convergence): Step[] {
       title: `Wait until ${plural(goal.nodes.length, "node")} in-sync`,
       run: (say) => untilInSync(work, goal.nodes, say),
     },
-    ...leaving.map((node) => ({
-      title: `Drain ${node.name}`,
-      run: (say: Say) => drainNode(work, node.name, say),
-    })),
-    ...(leaving.length > 0 ? [{ title: `Remove ${names(leaving)}`, run: () => removeNodes(work) }] : []),
+    ...(leaving.length > 0 ? [removal(work, leaving)] : []),
   ];
 }
-
-type Say = (detail: string) => void;
 
 function startTitle({ goal, observed }: Convergence, entering: readonly string[]): string {
   if (!observed.supervisor) return `Start the balancer and ${plural(goal.nodes.length, "node")}`;
   return entering.length > 0 ? `Start ${entering.join(", ")}` : "See that every process runs";
 }
 
-function names(nodes: readonly ProxyNode[]): string {
-  return nodes.map(({ name }) => name).join(", ");
+function removal(work: Convergence, leaving: readonly ProxyNode[]): Step {
+  const names = leaving.map(({ name }) => name);
+  return { title: `Drain and remove ${names.join(", ")}`, run: (say) => removeNodes(work, leaving, say) };
 }
 
 /** Known to the balancer, and not wanted any more. */
@@ -178,11 +174,26 @@ async function restartApp(work: Convergence, node: string): Promise<void> {
   await untilInSync(work, [node], () => undefined);
 }
 
-async function removeNodes(work: Convergence): Promise<void> {
-  const { state, goal, config } = work;
-  await writeJson(state.proxyConfig, goal.proxyConfig);
-  await reloadBalancer(work, await clusterOf(work));
-  await markLoaded(work);
+async function removeNodes(
+  work: Convergence,
+  leaving: readonly ProxyNode[],
+  say: (detail: string) => void,
+): Promise<void> {
+  const { state, goal, config, programs } = work;
+  const cluster = await clusterOf(work);
+  let left = leaving;
+  const remove = async (nodes: readonly string[]) => {
+    left = left.filter(({ name }) => !nodes.includes(name));
+    await writeJson(state.proxyConfig, withLeaving(goal, left, programs, state).proxyConfig);
+    await reloadBalancer(work, cluster);
+    await markLoaded(work);
+  };
+  await takeOut(
+    work,
+    leaving.map(({ name }) => name),
+    remove,
+    say,
+  );
   await runProcesses(state, config, goal.processes, work.signal);
   await removeLeftovers(work, goal.nodes);
 }

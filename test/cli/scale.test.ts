@@ -27,6 +27,19 @@ test("scale under load, up and down: no request fails, and every node holds the 
   assert.match(await cluster.ok("scale", "--nodes", "3"), /nothing to do/);
 });
 
+test("scale down under load where writes wait for a quorum: there always is one", async (t) => {
+  const cluster = await testCluster(t, 5);
+  await cluster.write("proxy: { ack: quorum }\n");
+  await cluster.ok("deploy");
+  const traffic = startTraffic(cluster.url);
+  await cluster.ok("scale", "--nodes", "1");
+  const { failures, reads, writes } = await traffic.stop();
+  assert.deepEqual(failures, []);
+  assert.ok(reads > 20 && writes > 10, `${reads} reads, ${writes} writes`);
+  assert.deepEqual(await namesOf(cluster), ["app1"]);
+  assert.match(await cluster.ok("verify"), /every node holds the same/);
+});
+
 test("scale is refused where no in-sync node would remain", async (t) => {
   const cluster = await testCluster(t, 2);
   await cluster.ok("deploy");
