@@ -28,26 +28,37 @@ export const KEPT_OUT: ReadonlySet<NodeState> = new Set(["draining", "maint", "q
 /** Ready: at least `minInSync` nodes are in-sync. */
 export async function untilReady(work: Work, cluster: Cluster): Promise<void> {
   const admin = new AdminClient(cluster, work.signal);
+  let last: Status | null = null;
   const ready = await waitFor(
     async (progress) => {
       await throwIfDying(work);
-      const status = await admin.statusIfUp();
-      if (status?.nodes.some(({ state }) => state === "catching-up")) progress();
-      return await admin.isReady();
+      last = await admin.statusIfUp();
+      if (last?.nodes.some(({ state }) => state === "catching-up")) progress();
+      return last !== null && (await admin.isReady());
     },
     { signal: work.signal, patience: PATIENCE },
   );
-  if (ready) return;
-  const status = await admin.statusIfUp();
-  throw new UserError(
-    status
-      ? `expected ${plural(status.minInSync, "node")} in-sync within ${PATIENCE / 1000} s, got ${status.inSync}`
-      : `expected the balancer to answer within ${PATIENCE / 1000} s, got nothing`,
-    {
-      problems: status ? status.nodes.map(described) : await lastLines(logFile(work.state, BALANCER), 10),
-      next: ["lbctl status", "lbctl logs balancer"],
-    },
-  );
+  if (!ready) throw last ? tooFew(last) : await silence(work);
+}
+
+function tooFew({ minInSync, inSync, nodes }: Status): UserError {
+  const wanted = plural(minInSync, "node");
+  return new UserError(`expected ${wanted} in-sync within ${PATIENCE / 1000} s, got ${inSync}`, {
+    problems: nodes.map(described),
+    next: ["lbctl status", "lbctl logs balancer"],
+  });
+}
+
+async function silence({ state }: Work): Promise<UserError> {
+  const running = runningProcess((await observe(state)).supervisor, BALANCER);
+  return new UserError(`expected the balancer to answer within ${PATIENCE / 1000} s, got nothing`, {
+    problems: await lastLines(logFile(state, BALANCER), 10),
+    next: [
+      "lbctl logs balancer   # what it did last",
+      ...(running ? [`kill -9 ${running.pid}   # it is started anew, and nothing is lost`] : []),
+      "lbctl deploy   # waits once more",
+    ],
+  });
 }
 
 async function throwIfDying({ state }: Work): Promise<void> {
@@ -124,7 +135,7 @@ function shortly({ name, state, lag }: NodeStatus): string {
   return lag > 0 ? `${name} ${state}, ${count(lag)} behind` : `${name} ${state}`;
 }
 
-function described(node: NodeStatus): string {
+export function described(node: NodeStatus): string {
   const why = node.reason ?? node.lastCheck?.detail ?? node.bootstrap;
   return why ? `${shortly(node)}: ${why}` : shortly(node);
 }

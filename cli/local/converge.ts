@@ -41,13 +41,25 @@ export function convergenceSteps(work: Convergence): Step[] {
     { title: "Write the configuration", run: () => writeConfiguration(work, leaving, entering) },
     ...rolled.map((node) => ({ title: `Restart ${node}`, run: () => restartApp(work, node) })),
     { title: startTitle(work, entering), run: () => startProcesses(work, leaving) },
-    { title: "Wait until the balancer is ready", run: () => load(work) },
-    {
-      title: `Wait until ${plural(goal.nodes.length, "node")} in-sync`,
-      run: (say) => untilInSync(work, goal.nodes, say),
-    },
+    { title: READY, run: () => load(work) },
+    inSync(work),
     ...(leaving.length > 0 ? [removal(work, leaving)] : []),
   ];
+}
+
+/** Where nothing is to be changed: it may still be on its way there, or hang. */
+export function waitingSteps(work: Convergence): Step[] {
+  return [{ title: READY, run: async () => untilReady(work, await clusterOf(work)) }, inSync(work)];
+}
+
+const READY = "Wait until the balancer is ready";
+
+function inSync(work: Convergence): Step {
+  const { nodes } = work.goal;
+  return {
+    title: `Wait until ${plural(nodes.length, "node")} in-sync`,
+    run: (say) => untilInSync(work, nodes, say),
+  };
 }
 
 function startTitle({ goal, observed }: Convergence, entering: readonly string[]): string {

@@ -1,0 +1,30 @@
+/** Whether a local cluster can have another number of nodes; asked before anything is changed. */
+import type { Status } from "../../proxy/api.ts";
+import { AdminClient } from "../admin-client.ts";
+import { loadClusterOf } from "../cluster.ts";
+import type { ClusterConfig } from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
+import { nodeNames } from "../tools/proxy-config.ts";
+import { described, nodesOf } from "./balancer.ts";
+import { neededInSync } from "./removal.ts";
+
+/** @throws UserError where the balancer hangs, or too few in-sync nodes would remain */
+export async function checkScale(config: ClusterConfig, nodes: number, signal: AbortSignal): Promise<void> {
+  const status = await new AdminClient(await loadClusterOf(config), signal).statusUnlessHung();
+  if (status && status.nodes.length > nodes) checkRemaining(status, nodeNames(nodes));
+}
+
+function checkRemaining(status: Status, staying: readonly string[]): void {
+  const needed = neededInSync(status, staying.length);
+  const found = nodesOf(status, staying);
+  const out = found.filter(({ state }) => state !== "in-sync");
+  const inSync = found.length - out.length;
+  if (inSync >= needed) return;
+  throw new UserError(
+    `expected ${needed} of ${staying.join(", ")} to be in-sync, got ${inSync}: reads or writes would stop`,
+    {
+      problems: out.map(described),
+      next: ["lbctl status   # bring one of those that stay back first"],
+    },
+  );
+}
