@@ -4,18 +4,22 @@ import { AdminClient } from "../admin-client.ts";
 import { loadClusterOf } from "../cluster.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
+import { statePaths } from "../state.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 import { described, nodesOf } from "./balancer.ts";
+import { checkPorts } from "./preflight.ts";
 import { neededInSync } from "./removal.ts";
 
-/** @throws UserError where the balancer hangs, or too few in-sync nodes would remain */
+/** @throws UserError where a port is taken, the balancer hangs, or too few in-sync nodes would remain */
 export async function checkScale(config: ClusterConfig, nodes: number, signal: AbortSignal): Promise<void> {
+  await checkPorts(config, nodeNames(nodes), statePaths(config.dir, config.name));
   const status = await new AdminClient(await loadClusterOf(config), signal).statusUnlessHung();
   if (status && status.nodes.length > nodes) checkRemaining(status, nodeNames(nodes));
 }
 
 function checkRemaining(status: Status, staying: readonly string[]): void {
   const needed = neededInSync(status, staying.length);
+  if (needed > staying.length) throw belowMinInSync(staying.length, status.minInSync);
   const found = nodesOf(status, staying);
   const out = found.filter(({ state }) => state !== "in-sync");
   const inSync = found.length - out.length;
@@ -25,6 +29,18 @@ function checkRemaining(status: Status, staying: readonly string[]): void {
     {
       problems: out.map(described),
       next: ["lbctl status   # bring one of those that stay back first"],
+    },
+  );
+}
+
+function belowMinInSync(nodes: number, minInSync: number): UserError {
+  return new UserError(
+    `expected at least ${minInSync} nodes (writes/minInSync), got ${nodes}: every write would be refused`,
+    {
+      next: [
+        `lbctl scale --nodes ${minInSync}`,
+        `or set proxy: { writes: { minInSync: ${nodes} } } in lbctl.yaml, then: lbctl deploy, and scale`,
+      ],
     },
   );
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { NodeStatus } from "../../proxy/api.ts";
@@ -57,6 +58,31 @@ test("scale is refused where no in-sync node would remain", async (t) => {
   assert.match(unknown.stderr, /expected one of app1, app2, got "app9"/);
   await cluster.ok("nodes", "ready", "app1");
   await cluster.ok("scale", "--nodes", "1");
+});
+
+test("scale is refused where a stranger has a new node's port, and lbctl.yaml is as it was", async (t) => {
+  const cluster = await testCluster(t, 1);
+  await cluster.ok("deploy");
+  const stranger = createServer().listen(cluster.ports.apps + 2, "127.0.0.1");
+  t.after(() => stranger.close());
+  const refused = await cluster.lbctl("scale", "--nodes", "3");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, new RegExp(`\\(app3\\): expected port ${cluster.ports.apps + 2} to be free`));
+  assert.match(await readFile(join(cluster.dir, "lbctl.yaml"), "utf8"), /^nodes: 1 # kept$/m);
+  assert.match(await cluster.ok("deploy"), /nothing to do/);
+});
+
+test("scale below minInSync is refused with what can be done about it", async (t) => {
+  const cluster = await testCluster(t, 3);
+  await cluster.write("proxy: { writes: { minInSync: 3 } }\n");
+  await cluster.ok("deploy");
+  const refused = await cluster.lbctl("scale", "--nodes", "2");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /expected at least 3 nodes \(writes\/minInSync\), got 2/);
+  assert.match(refused.stderr, /Next:\n {2}lbctl scale --nodes 3\n {2}or set .*minInSync: 2.*lbctl deploy/);
+  await cluster.write("proxy: { writes: { minInSync: 2 } }\n");
+  await cluster.ok("deploy");
+  await cluster.ok("scale", "--nodes", "2");
 });
 
 test("kill -9 of lbctl in the middle of a scale: the lock is free, the next command finishes it", async (t) => {
