@@ -2,22 +2,16 @@
 import type { NodeState, NodeStatus, Status } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { type Cluster, loadClusterOf } from "../cluster.ts";
-import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { signal as send } from "../proc.ts";
-import { logFile, type StatePaths } from "../state.ts";
+import { logFile } from "../state.ts";
 import { count, plural } from "../tools/format.ts";
 import { lastLines } from "../tools/log-lines.ts";
 import { waitFor } from "../wait.ts";
 import { observe, runningProcess } from "./observed.ts";
 import { BALANCER } from "./specs.ts";
 import { keepsDying, processFailure } from "./supervision.ts";
-
-export interface Work {
-  readonly config: ClusterConfig;
-  readonly state: StatePaths;
-  readonly signal: AbortSignal;
-}
+import type { Work } from "./work.ts";
 
 /** Without progress, in ms. */
 export const PATIENCE = 30_000;

@@ -5,7 +5,8 @@ import { loadClusterOf } from "../cluster.ts";
 import { UserError } from "../errors.ts";
 import { plural } from "../tools/format.ts";
 import { waitFor } from "../wait.ts";
-import { KEPT_OUT, nodesOf, PATIENCE, type Work } from "./balancer.ts";
+import { KEPT_OUT, nodesOf, PATIENCE } from "./balancer.ts";
+import type { Work } from "./work.ts";
 
 /** What is taken out in one go. */
 export interface Departure {
