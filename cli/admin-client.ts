@@ -1,29 +1,34 @@
 /** lbctl's side of the balancer's admin API. */
 import type {
   NodeStatus,
-  Problem,
   ResyncRequest,
   ResyncStarted,
   Status,
   VerifyReport,
   WriteStory,
 } from "../proxy/api.ts";
+import { Hung, refusal, Stranger, Unreachable } from "./admin-errors.ts";
 import { type Cluster, NoPassword, readAdminPassword } from "./cluster.ts";
-import { messageOf, UserError } from "./errors.ts";
 
-/** A balancer that is up answers at once; one that is suspended never does. In ms. */
-const TIMEOUT = 10_000;
-/** Deliveries come to rest first, and every node reads all of its data. */
-const VERIFY_TIMEOUT = 120_000;
-/** The donor comes to rest, and what is on its way to the node ends. */
-const RESYNC_TIMEOUT = 120_000;
+/** A balancer that is up answers at once; one that hangs never does. In ms, for every call. */
+const ANSWER_DEADLINE = 5_000;
+/** For verify and resync, in which the balancer itself waits for nodes; one that hangs is noticed before. In ms. */
+const WORK_DEADLINE = 120_000;
+
+/** Where the balancer is asked, and as whom. */
+export type AdminAccess = Pick<Cluster, "adminUrl" | "adminUser" | "adminPasswordFile">;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
 
 export class AdminClient {
-  readonly #cluster: Cluster;
+  readonly #cluster: AdminAccess;
   readonly #signal: AbortSignal | undefined;
 
   /** @param signal ends what is under way */
-  constructor(cluster: Cluster, signal?: AbortSignal) {
+  constructor(cluster: AdminAccess, signal?: AbortSignal) {
     this.#cluster = cluster;
     this.#signal = signal;
   }
@@ -35,8 +40,19 @@ export class AdminClient {
   /** Null: the balancer doesn't answer, or has not got as far as making its password. */
   async statusIfUp(): Promise<Status | null> {
     try {
+      return await this.statusUnlessHung();
+    } catch (error) {
+      if (error instanceof Hung) return null;
+      throw error;
+    }
+  }
+
+  /** As `statusIfUp`, but one that listens and doesn't answer is an error. */
+  async statusUnlessHung(): Promise<Status | null> {
+    try {
       return await this.status();
     } catch (error) {
+      if (error instanceof Hung) throw error;
       if (error instanceof Unreachable || error instanceof NoPassword) return null;
       throw error;
     }
@@ -45,7 +61,7 @@ export class AdminClient {
   /** Open to all, so that it needs no password file. */
   async isReady(): Promise<boolean> {
     try {
-      return (await this.#fetch("GET", "/readyz", TIMEOUT, {})).ok;
+      return isOk(await this.#exchange("GET", "/readyz", ANSWER_DEADLINE, {}));
     } catch (error) {
       if (error instanceof Unreachable) return false;
       throw error;
@@ -61,7 +77,7 @@ export class AdminClient {
   }
 
   resync(node: string, request: ResyncRequest): Promise<ResyncStarted> {
-    return this.#call("POST", `/api/nodes/${node}/resync`, request, RESYNC_TIMEOUT);
+    return this.#work(`/api/nodes/${node}/resync`, request);
   }
 
   resyncDone(node: string): Promise<NodeStatus> {
@@ -81,71 +97,49 @@ export class AdminClient {
   }
 
   verify(): Promise<VerifyReport> {
-    return this.#call("POST", "/api/verify", undefined, VERIFY_TIMEOUT);
+    return this.#work("/api/verify");
   }
 
-  async #call<T>(method: string, path: string, body?: unknown, timeout = TIMEOUT): Promise<T> {
+  async #work<T>(path: string, body?: unknown): Promise<T> {
+    await this.status();
+    return await this.#call("POST", path, body, WORK_DEADLINE);
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown, deadline = ANSWER_DEADLINE): Promise<T> {
     const password = await readAdminPassword(this.#cluster);
     const credentials = Buffer.from(`${this.#cluster.adminUser}:${password}`).toString("base64");
-    const response = await this.#fetch(method, path, timeout, {
+    const answer = await this.#exchange(method, path, deadline, {
       headers: { authorization: `Basic ${credentials}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    if (response.ok) return (await response.json()) as T;
-    throw await this.#refusal(response);
+    const found = parseJson(answer.text);
+    if (!isOk(answer)) throw refusal(this.#cluster, answer.status, found);
+    if (found === undefined) throw new Stranger(this.#cluster.adminUrl, answer.status);
+    return found as T;
   }
 
-  async #fetch(method: string, path: string, timeout: number, init: RequestInit): Promise<Response> {
+  async #exchange(method: string, path: string, deadline: number, init: RequestInit): Promise<Answer> {
+    const { adminUrl } = this.#cluster;
+    const late = AbortSignal.timeout(deadline);
     try {
-      return await fetch(`${this.#cluster.adminUrl}${path}`, {
-        ...init,
-        method,
-        signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(this.#signal ? [this.#signal] : [])]),
-      });
+      const signal = AbortSignal.any([late, ...(this.#signal ? [this.#signal] : [])]);
+      const response = await fetch(`${adminUrl}${path}`, { ...init, method, signal });
+      return { status: response.status, text: await response.text() };
     } catch (cause) {
       this.#signal?.throwIfAborted();
-      throw new Unreachable(this.#cluster.adminUrl, cause);
+      throw late.aborted ? new Hung(adminUrl, deadline, cause) : new Unreachable(adminUrl, cause);
     }
-  }
-
-  async #refusal(response: Response): Promise<UserError> {
-    const text = await response.text();
-    if (response.status === 401) {
-      return new UserError(
-        `expected the password in ${this.#cluster.adminPasswordFile} to be right, got 401`,
-        {
-          next: ["lbctl deploy   # the balancer reads the file when it starts"],
-        },
-      );
-    }
-    const problem = parseProblem(text);
-    if (!problem) return new UserError(`the balancer answered ${response.status}`);
-    const { detail, title, code, next } = problem;
-    return new UserError(`the balancer refused: ${detail || title} (${code})`, { next: [next] });
   }
 }
 
-/** Nobody listens at the admin address, or the connection broke. */
-export class Unreachable extends UserError {
-  constructor(url: string, cause: unknown) {
-    const reason = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
-    super(`expected the balancer at ${url}, got no answer${reason ? ` (${reason})` : ""}`, {
-      next: [
-        "lbctl status        # what is running",
-        "lbctl deploy        # starts what isn't",
-        "lbctl logs balancer # why it ended",
-      ],
-      cause,
-    });
-    this.name = "Unreachable";
-  }
+function isOk({ status }: Answer): boolean {
+  return status >= 200 && status < 300;
 }
 
-function parseProblem(text: string): Problem | null {
+function parseJson(text: string): unknown {
   try {
-    const problem = JSON.parse(text) as Problem;
-    return typeof problem.code === "string" ? problem : null;
+    return JSON.parse(text) as unknown;
   } catch {
-    return null;
+    return undefined;
   }
 }

@@ -75,7 +75,7 @@ export class NoPassword extends UserError {
 }
 
 /** The admin password, read anew each time; hand it to nothing but the Authorization header. */
-export async function readAdminPassword(cluster: Cluster): Promise<string> {
+export async function readAdminPassword(cluster: Pick<Cluster, "adminPasswordFile">): Promise<string> {
   try {
     return (await readFile(cluster.adminPasswordFile, "utf8")).trim();
   } catch (cause) {

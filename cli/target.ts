@@ -52,7 +52,7 @@ export interface Target {
   /** Makes it as the config says; @returns what was changed: nothing, if it already was so */
   deploy(config: ClusterConfig, context: ChangeContext): Promise<readonly Change[]>;
   /** Throws where that many nodes can't be; changes nothing. */
-  checkScale(config: ClusterConfig, nodes: number): Promise<void>;
+  checkScale(config: ClusterConfig, nodes: number, signal: AbortSignal): Promise<void>;
   destroy(config: ClusterConfig, options: DestroyOptions, context: ChangeContext): Promise<void>;
   /** Processes, for `lbctl status`. */
   processes(config: ClusterConfig): Promise<readonly ProcessReport[]>;

@@ -1,6 +1,7 @@
-import { type Cluster, loadCluster, readAdminPassword } from "../cluster.ts";
+import { AdminClient } from "../admin-client.ts";
+import { type Cluster, loadCluster } from "../cluster.ts";
 import { UserError } from "../errors.ts";
-import type { AdminAccess } from "./options.ts";
+import type { BenchAdmin } from "./options.ts";
 
 export interface AimFlags {
   readonly config?: string | undefined;
@@ -11,14 +12,14 @@ export interface AimFlags {
 export interface Aim {
   readonly url: string;
   /** Null for a target that is not this cluster's: nobody to ask, so no audit. */
-  readonly admin: AdminAccess | null;
+  readonly admin: BenchAdmin | null;
 }
 
 /**
  * What a load is aimed at: this cluster's balancer, or, only if told so twice, something else.
  * @throws UserError
  */
-export async function takeAim(flags: AimFlags): Promise<Aim> {
+export async function takeAim(flags: AimFlags, signal: AbortSignal): Promise<Aim> {
   const { url, "allow-other-target": otherAllowed = false } = flags;
   if (otherAllowed && url === undefined) {
     throw new UserError("expected --url with --allow-other-target, got none", { exitCode: 2 });
@@ -27,7 +28,8 @@ export async function takeAim(flags: AimFlags): Promise<Aim> {
     if (otherAllowed && error instanceof UserError && error.exitCode === 1) return null;
     throw error;
   });
-  if (cluster !== null && (url === undefined || sameOrigin(url, cluster.balancerUrl))) return aimAt(cluster);
+  if (cluster !== null && (url === undefined || sameOrigin(url, cluster.balancerUrl)))
+    return aimAt(cluster, signal);
   if (url !== undefined && otherAllowed) return { url, admin: null };
   throw new UserError(`expected --url to be this cluster's balancer (${cluster?.balancerUrl}), got ${url}`, {
     exitCode: 2,
@@ -38,9 +40,8 @@ export async function takeAim(flags: AimFlags): Promise<Aim> {
   });
 }
 
-async function aimAt(cluster: Cluster): Promise<Aim> {
-  const password = await readAdminPassword(cluster);
-  return { url: cluster.balancerUrl, admin: { url: cluster.adminUrl, user: cluster.adminUser, password } };
+function aimAt(cluster: Cluster, signal: AbortSignal): Aim {
+  return { url: cluster.balancerUrl, admin: new AdminClient(cluster, signal) };
 }
 
 function sameOrigin(typed: string, own: string): boolean {

@@ -1,8 +1,7 @@
 import type { Status, VerifiedNode, VerifyReport } from "../../proxy/api.ts";
 import { messageOf } from "../errors.ts";
-import type { BenchAdmin } from "./admin.ts";
 import { waitForHead } from "./catch-up.ts";
-import type { BenchSettings } from "./options.ts";
+import type { BenchAdmin, BenchSettings } from "./options.ts";
 import { type Finding, Presence, type PresenceReport } from "./presence.ts";
 import type { BenchUser } from "./users.ts";
 

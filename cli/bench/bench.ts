@@ -1,8 +1,7 @@
-import { type BenchAdmin, benchAdmin } from "./admin.ts";
 import { type AuditReport, audit, type Baseline, baselineOf } from "./audit.ts";
 import { Load } from "./load.ts";
 import type { LoadOptions, Senders } from "./load-shared.ts";
-import { type BenchOptions, type BenchSettings, completeOptions } from "./options.ts";
+import { type BenchAdmin, type BenchOptions, type BenchSettings, completeOptions } from "./options.ts";
 import type { BenchProgress, OnProgress } from "./progress.ts";
 import { type BenchReport, failuresOf, type GeneratorReport } from "./report.ts";
 import { Sender } from "./sender.ts";
@@ -55,8 +54,8 @@ interface Run {
 
 async function run({ settings, users, senders, signal, onProgress }: Run): Promise<BenchReport> {
   const startedAt = new Date().toISOString();
-  const admin = settings.admin === null ? null : benchAdmin(settings.admin);
-  const baseline = admin === null ? null : await startingPoint(admin);
+  const { admin } = settings;
+  const baseline = admin === null ? null : await baselineOf(admin);
   onProgress(quiet("warm-up", settings));
   const warm = await warmUp(settings, users, senders, signal);
   requireUsers(warm);
@@ -95,14 +94,6 @@ function openSenders({ url, connections, requestTimeoutMs: timeoutMs }: BenchSet
 
 async function closeSenders(senders: Senders): Promise<void> {
   await Promise.all([senders.reads.close(), senders.writes.close()]);
-}
-
-async function startingPoint(admin: BenchAdmin): Promise<Baseline> {
-  try {
-    return await baselineOf(admin);
-  } catch (cause) {
-    throw new BenchStartError("expected the balancer's admin listener to answer before the load", { cause });
-  }
 }
 
 function requireUsers(warm: WarmUpReport): void {
@@ -155,7 +146,7 @@ function conclude(report: Omit<BenchReport, "passed" | "failures">): BenchReport
 }
 
 function withoutAdmin(settings: BenchSettings): Omit<BenchSettings, "admin"> {
-  const { admin: _password, ...rest } = settings;
+  const { admin: _, ...rest } = settings;
   return rest;
 }
 

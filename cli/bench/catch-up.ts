@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeStatus, Status } from "../../proxy/api.ts";
 import { messageOf } from "../errors.ts";
-import type { BenchAdmin } from "./admin.ts";
+import type { BenchAdmin } from "./options.ts";
 
 export interface CatchUp {
   /** The last that the balancer said; null: nothing. */

@@ -1,17 +1,15 @@
 /** What a run is asked to do. Every number is checked here, for the command and for callers in code alike. */
 
-/** The balancer's admin listener: cursors and digests for the audit. */
-export interface AdminAccess {
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
-}
+import type { AdminClient } from "../admin-client.ts";
+
+/** What is asked of the balancer: cursors and digests for the audit. */
+export type BenchAdmin = Pick<AdminClient, "status" | "verify">;
 
 export interface BenchSettings {
   /** Where the balancer takes traffic: `http://127.0.0.1:8080`. */
   readonly url: string;
   /** Null: no audit. */
-  readonly admin: AdminAccess | null;
+  readonly admin: BenchAdmin | null;
   /** Per second. */
   readonly reads: number;
   readonly writes: number;

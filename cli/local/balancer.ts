@@ -2,52 +2,57 @@
 import type { NodeState, NodeStatus, Status } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { type Cluster, loadClusterOf } from "../cluster.ts";
-import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { signal as send } from "../proc.ts";
-import { logFile, type StatePaths } from "../state.ts";
+import { logFile } from "../state.ts";
 import { count, plural } from "../tools/format.ts";
 import { lastLines } from "../tools/log-lines.ts";
 import { waitFor } from "../wait.ts";
 import { observe, runningProcess } from "./observed.ts";
 import { BALANCER } from "./specs.ts";
 import { keepsDying, processFailure } from "./supervision.ts";
-
-export interface Work {
-  readonly config: ClusterConfig;
-  readonly state: StatePaths;
-  readonly signal: AbortSignal;
-}
+import type { Work } from "./work.ts";
 
 /** Without progress, in ms. */
-const PATIENCE = 30_000;
+export const PATIENCE = 30_000;
 
 /** An operator, or a rule, keeps the node out; it isn't waited for. */
-const KEPT_OUT: ReadonlySet<NodeState> = new Set(["draining", "maint", "quarantined"]);
+export const KEPT_OUT: ReadonlySet<NodeState> = new Set(["draining", "maint", "quarantined"]);
 
 /** Ready: at least `minInSync` nodes are in-sync. */
 export async function untilReady(work: Work, cluster: Cluster): Promise<void> {
   const admin = new AdminClient(cluster, work.signal);
+  let last: Status | null = null;
   const ready = await waitFor(
     async (progress) => {
       await throwIfDying(work);
-      const status = await admin.statusIfUp();
-      if (status?.nodes.some(({ state }) => state === "catching-up")) progress();
-      return await admin.isReady();
+      last = await admin.statusIfUp();
+      if (last?.nodes.some(({ state }) => state === "catching-up")) progress();
+      return last !== null && (await admin.isReady());
     },
     { signal: work.signal, patience: PATIENCE },
   );
-  if (ready) return;
-  const status = await admin.statusIfUp();
-  throw new UserError(
-    status
-      ? `expected ${plural(status.minInSync, "node")} in-sync within ${PATIENCE / 1000} s, got ${status.inSync}`
-      : `expected the balancer to answer within ${PATIENCE / 1000} s, got nothing`,
-    {
-      problems: status ? status.nodes.map(described) : await lastLines(logFile(work.state, BALANCER), 10),
-      next: ["lbctl status", "lbctl logs balancer"],
-    },
-  );
+  if (!ready) throw last ? tooFew(last) : await silence(work);
+}
+
+function tooFew({ minInSync, inSync, nodes }: Status): UserError {
+  const wanted = plural(minInSync, "node");
+  return new UserError(`expected ${wanted} in-sync within ${PATIENCE / 1000} s, got ${inSync}`, {
+    problems: nodes.map(described),
+    next: ["lbctl status", "lbctl logs balancer"],
+  });
+}
+
+async function silence({ state }: Work): Promise<UserError> {
+  const running = runningProcess((await observe(state)).supervisor, BALANCER);
+  return new UserError(`expected the balancer to answer within ${PATIENCE / 1000} s, got nothing`, {
+    problems: await lastLines(logFile(state, BALANCER), 10),
+    next: [
+      "lbctl logs balancer   # what it did last",
+      ...(running ? [`kill -9 ${running.pid}   # it is started anew, and nothing is lost`] : []),
+      "lbctl deploy   # waits once more",
+    ],
+  });
 }
 
 async function throwIfDying({ state }: Work): Promise<void> {
@@ -92,24 +97,6 @@ export async function untilInSync(
   });
 }
 
-/** Nothing in flight, and nothing left to deliver. */
-export async function drainNode(work: Work, node: string, say: (detail: string) => void): Promise<void> {
-  const admin = new AdminClient(await loadClusterOf(work.config), work.signal);
-  const now = (await admin.status()).nodes.find(({ name }) => name === node);
-  if (!now) return;
-  if (!KEPT_OUT.has(now.state)) await admin.drain(node, false);
-  await waitFor(
-    async () => {
-      const status = (await admin.status()).nodes.find(({ name }) => name === node);
-      if (!status) return true;
-      say(`${status.inFlightReads} reads and ${status.inFlightWrites} writes in flight`);
-      return status.inFlightReads + status.inFlightWrites === 0;
-    },
-    // What is still open after that is cut: the balancer retries reads elsewhere, and other nodes have the writes.
-    { signal: work.signal, patience: PATIENCE },
-  );
-}
-
 /** SIGHUP, then the balancer's own word for it. */
 export async function reloadBalancer(work: Work, cluster: Cluster): Promise<void> {
   const admin = new AdminClient(cluster, work.signal);
@@ -134,7 +121,7 @@ export async function reloadBalancer(work: Work, cluster: Cluster): Promise<void
   );
 }
 
-function nodesOf(status: Status | null, names: readonly string[]): NodeStatus[] {
+export function nodesOf(status: Status | null, names: readonly string[]): NodeStatus[] {
   return (status?.nodes ?? []).filter(({ name }) => names.includes(name));
 }
 
@@ -142,7 +129,7 @@ function shortly({ name, state, lag }: NodeStatus): string {
   return lag > 0 ? `${name} ${state}, ${count(lag)} behind` : `${name} ${state}`;
 }
 
-function described(node: NodeStatus): string {
+export function described(node: NodeStatus): string {
   const why = node.reason ?? node.lastCheck?.detail ?? node.bootstrap;
   return why ? `${shortly(node)}: ${why}` : shortly(node);
 }

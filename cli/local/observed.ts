@@ -1,7 +1,4 @@
-/** What a local cluster is now: from the state directory, from /proc, and from the balancer. */
-import type { Status } from "../../proxy/api.ts";
-import { AdminClient } from "../admin-client.ts";
-import type { Cluster } from "../cluster.ts";
+/** What a local cluster is now: from the state directory and from /proc. */
 import { isRunning } from "../proc.ts";
 import { readJson, type StatePaths } from "../state.ts";
 import type { ProxyConfigFile } from "../tools/proxy-config.ts";
@@ -40,9 +37,4 @@ export function runningProcess(supervisor: SupervisorStatus | null, name: string
 
 export function isUp({ pid, startTime }: ProcessStatus): boolean {
   return pid !== null && startTime !== null && isRunning({ pid, startTime });
-}
-
-/** @returns null where nothing was deployed, or the balancer doesn't answer */
-export async function balancerStatus(cluster: Cluster | null): Promise<Status | null> {
-  return cluster ? await new AdminClient(cluster, AbortSignal.timeout(5000)).statusIfUp() : null;
 }

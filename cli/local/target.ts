@@ -1,18 +1,15 @@
 /** Target `local`: balancer and nodes as supervised processes on this machine. */
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { AdminClient } from "../admin-client.ts";
-import { loadClusterOf } from "../cluster.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
-import { UserError } from "../errors.ts";
 import { buildId, programFile } from "../package.ts";
 import { clusterProcesses, SUPERVISOR, startedAt } from "../proc.ts";
 import { type StatePaths, statePaths } from "../state.ts";
 import type { Change, ChangeContext, DestroyOptions, LogSource, ProcessReport, Target } from "../target.ts";
 import { duration } from "../tools/format.ts";
-import { nodeNames } from "../tools/proxy-config.ts";
 import { STEADY_AFTER } from "./backoff.ts";
-import { convergenceSteps } from "./converge.ts";
+import { checkScale } from "./check-scale.ts";
+import { convergenceSteps, waitingSteps } from "./converge.ts";
 import { localFindings } from "./doctor.ts";
 import { drainTimeout, goalOf, type Programs } from "./goal.ts";
 import { isUp, observe } from "./observed.ts";
@@ -37,7 +34,7 @@ async function plan(config: ClusterConfig): Promise<readonly Change[]> {
 
 async function deploy(config: ClusterConfig, { ui, signal }: ChangeContext): Promise<readonly Change[]> {
   const work = { config, signal, ...(await survey(config)) };
-  if (work.changes.length > 0) await ui.steps(convergenceSteps(work));
+  await ui.steps(work.changes.length > 0 ? convergenceSteps(work) : waitingSteps(work));
   return work.changes;
 }
 
@@ -55,26 +52,6 @@ function programsOfPackage(): Programs {
     revision: buildId(name),
   });
   return { proxy: program("proxy"), app: program("app") };
-}
-
-/** @throws UserError where no in-sync node would remain */
-async function checkScale(config: ClusterConfig, nodes: number): Promise<void> {
-  const cluster = await loadClusterOf(config);
-  const status = await new AdminClient(cluster, AbortSignal.timeout(5000)).statusIfUp();
-  if (!status || status.nodes.length <= nodes) return;
-  const staying = nodeNames(nodes);
-  const inSync = status.nodes.filter(({ name, state }) => staying.includes(name) && state === "in-sync");
-  const needed = Math.max(1, status.minInSync);
-  if (inSync.length >= needed) return;
-  throw new UserError(
-    `expected ${needed} of ${staying.join(", ")} to be in-sync, got ${inSync.length}: reads and writes would stop`,
-    {
-      problems: status.nodes.map(
-        ({ name, state, reason }) => `${name}: ${state}${reason ? ` (${reason})` : ""}`,
-      ),
-      next: ["lbctl status   # bring one of those that stay back first"],
-    },
-  );
 }
 
 async function destroy(

@@ -20,7 +20,7 @@ export async function scale(
   const target = await targetOf(config);
   const changes = await changeAlone(config, `scale --nodes ${nodes}`, async () => {
     refuseOtherChanges(await target.plan(config));
-    await target.checkScale(config, nodes);
+    await target.checkScale(config, nodes, context.signal);
     return await target.deploy(await remember(config, nodes), context);
   });
   return { changes, cluster: await loadClusterOf(config) };

@@ -1,5 +1,6 @@
 import type { NodeStatus } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
+import { Hung } from "../admin-errors.ts";
 import { loadClusterOf } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import { targetOf } from "../targets.ts";
@@ -10,11 +11,20 @@ export async function status(configFlag: string | undefined, signal: AbortSignal
   const config = await loadClusterConfig(configFlag);
   const cluster = await loadClusterOf(config);
   const { name, target, balancerUrl, adminUrl } = cluster;
-  const [processes, balancer] = await Promise.all([
+  const [processes, asked] = await Promise.all([
     (await targetOf(config)).processes(config),
-    new AdminClient(cluster, signal).statusIfUp(),
+    ask(new AdminClient(cluster, signal)),
   ]);
-  return { cluster: { name, target, balancerUrl, adminUrl }, processes, balancer };
+  return { cluster: { name, target, balancerUrl, adminUrl }, processes, ...asked };
+}
+
+async function ask(admin: AdminClient): Promise<Pick<ClusterStatus, "balancer" | "hung">> {
+  try {
+    return { balancer: await admin.statusUnlessHung(), hung: false };
+  } catch (error) {
+    if (error instanceof Hung) return { balancer: null, hung: true };
+    throw error;
+  }
 }
 
 /** Whether the cluster does its job: the balancer answers, and enough nodes are in-sync. */

@@ -18,6 +18,8 @@ export interface ClusterStatus {
   readonly processes: readonly ProcessReport[];
   /** Null: the balancer doesn't answer. */
   readonly balancer: Status | null;
+  /** It takes connections, and doesn't answer. */
+  readonly hung: boolean;
 }
 
 export function renderChanges(changes: readonly Change[]): string {
@@ -55,11 +57,11 @@ export function renderEntry(cluster: Cluster, example: string): string {
   ].join("\n");
 }
 
-export function renderStatus({ cluster, processes, balancer }: ClusterStatus): string {
+export function renderStatus({ cluster, processes, balancer, hung }: ClusterStatus): string {
   const head = `${styleText("bold", cluster.name)} (${cluster.target})  ${cluster.balancerUrl}  stats page ${cluster.adminUrl}`;
   const lines = balancer
     ? [summary(balancer), "", nodeTable(balancer.nodes, processes)]
-    : [styleText("red", "the balancer does not answer")];
+    : [styleText("red", hung ? hungBalancer(processes) : "the balancer does not answer")];
   return [head, ...lines, ...notes(balancer, processes), "", processTable(processes)].join("\n");
 }
 
@@ -194,6 +196,13 @@ function summary(status: Status): string {
     `journal ${bytes(status.journalBytes)} of ${bytes(status.journalMaxBytes)}`,
     `up ${duration(Date.now() - status.startedAt)}`,
   ].join("  ");
+}
+
+function hungBalancer(processes: readonly ProcessReport[]): string {
+  const pid = processes.find(({ name }) => name === "balancer")?.pid;
+  return pid
+    ? `the balancer (pid ${pid}) runs, but does not answer: lbctl logs balancer; kill -9 ${pid} starts it anew`
+    : "the balancer takes connections, but does not answer";
 }
 
 /** What someone should know or do, below the table. */

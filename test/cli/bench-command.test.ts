@@ -7,7 +7,7 @@ import type { BenchReport } from "../../cli/bench/report.ts";
 import { UserError } from "../../cli/errors.ts";
 import { type BenchRequest, bench } from "../../cli/operations/bench.ts";
 import { tempFolder } from "../support/temp-folder.ts";
-import { type FakeTarget, type Misbehaviour, startFakeTarget } from "./bench-target.ts";
+import { ADMIN, type FakeTarget, type Misbehaviour, startFakeTarget } from "./bench-target.ts";
 import { markDeployed, type Ran, runLbctl } from "./lbctl.ts";
 
 const QUICK = ["--reads", "100", "--writes", "40", "--duration", "1s"];
@@ -20,15 +20,7 @@ function lbctl(dir: string, ...args: string[]): Promise<Ran> {
 async function cluster(t: TestContext, how: Misbehaviour = {}): Promise<{ dir: string; target: FakeTarget }> {
   const target = await startFakeTarget(t, how);
   const dir = tempFolder(t);
-  const adminPasswordFile = join(dir, "admin.password");
-  writeFileSync(adminPasswordFile, `${target.admin.password}\n`);
-  await markDeployed(dir, {
-    balancerUrl: target.url,
-    adminUrl: target.adminUrl,
-    adminUser: target.admin.user,
-    adminPasswordFile,
-    nodes: [],
-  });
+  await markDeployed(dir, { balancerUrl: target.url, ...target.admin, nodes: [] });
   return { dir, target };
 }
 
@@ -72,14 +64,14 @@ test("a rate that was not reached makes the exit code 99", async (t) => {
 });
 
 test("--json prints the report and nothing else", async (t) => {
-  const { dir, target } = await cluster(t);
+  const { dir } = await cluster(t);
   const { code, stdout, stderr } = await lbctl(dir, ...QUICK, "--json", "--seed", "7");
   const report = JSON.parse(stdout) as BenchReport;
   assert.equal(code, 0);
   assert.equal(stderr, "");
   assert.equal(report.passed, true);
   assert.equal(report.settings.seed, 7);
-  assert.equal(stdout.includes(target.admin.password), false);
+  assert.equal(stdout.includes(ADMIN.password), false);
 });
 
 test("another target than the cluster's balancer is refused, unless told so", async (t) => {

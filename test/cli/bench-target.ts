@@ -1,9 +1,13 @@
 /** A balancer with its nodes, all fake and in this process, that can be told to misbehave. */
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { AdminAccess } from "../../cli/admin-client.ts";
 import type { NodeStatus, Status, VerifyReport } from "../../proxy/api.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 export interface Misbehaviour {
   /** The balancer answers nothing that arrives in this stretch until it is over; ms since read 31 (after the warm-up). */
@@ -34,7 +38,7 @@ export interface Misbehaviour {
   readonly swallowsWrites?: boolean;
 }
 
-const ADMIN = { user: "admin", password: "secret" };
+export const ADMIN = { user: "admin", password: "secret" };
 
 class FakeNode {
   readonly name: string;
@@ -87,6 +91,7 @@ export class FakeTarget {
   #registrations = 0;
   #readsBegan = 0;
   #serial: Promise<void> = Promise.resolve();
+  #passwordFile = "";
   readonly #urls = new Map<string, string>();
   readonly #how: Misbehaviour;
 
@@ -95,11 +100,13 @@ export class FakeTarget {
     this.#how = how;
   }
 
-  get admin() {
-    return { url: this.adminUrl, ...ADMIN };
+  get admin(): AdminAccess {
+    return { adminUrl: this.adminUrl, adminUser: ADMIN.user, adminPasswordFile: this.#passwordFile };
   }
 
   async listen(t: TestContext): Promise<this> {
+    this.#passwordFile = join(tempFolder(t), "admin.password");
+    writeFileSync(this.#passwordFile, `${ADMIN.password}\n`);
     this.url = await listen(t, (request, response) => void this.#serve(request, response));
     this.adminUrl = await listen(t, (request, response) => this.#administer(request, response));
     for (const node of this.nodes) {

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AdminClient } from "../../cli/admin-client.ts";
 import { BenchStartError, runBench } from "../../cli/bench/bench.ts";
 import type { BenchOptions } from "../../cli/bench/options.ts";
-import { type FakeTarget, startFakeTarget } from "./bench-target.ts";
+import { ADMIN, type FakeTarget, startFakeTarget } from "./bench-target.ts";
 
 /** Small enough to share a machine, long enough to mean something. */
 function options(target: FakeTarget, more: Partial<BenchOptions> = {}): BenchOptions {
   return {
     url: target.url,
-    admin: target.admin,
+    admin: new AdminClient(target.admin),
     reads: 200,
     writes: 40,
     durationMs: 1500,
@@ -225,5 +226,5 @@ test("an aborted run ends at once with the signal's reason", async (t) => {
 test("no secret of the admin listener is in the report", async (t) => {
   const target = await startFakeTarget(t);
   const report = await runBench(options(target, { durationMs: 200 }));
-  assert.equal(JSON.stringify(report).includes(target.admin.password), false);
+  assert.equal(JSON.stringify(report).includes(ADMIN.password), false);
 });

@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { portState } from "../../cli/ports.ts";
 import { clusterProcesses, signal } from "../../cli/proc.ts";
 import type { Change } from "../../cli/target.ts";
 import type { ClusterStatus } from "../../cli/tools/render.ts";
-import type { NodeStatus, VerifyReport } from "../../proxy/api.ts";
+import type { VerifyReport } from "../../proxy/api.ts";
 import { until } from "../support/wait.ts";
 import { runLbctl } from "./lbctl.ts";
 import { type TestCluster, testCluster } from "./support.ts";
-import { startTraffic } from "./traffic.ts";
 
 interface DeployedJson {
   readonly changes: readonly Change[];
@@ -56,43 +53,6 @@ test("deploy: from nothing to serving; again: nothing to do; destroy: nothing is
   assert.equal(await portState(cluster.ports.admin), "free");
   assert.equal(await portState(cluster.ports.apps), "free");
   assert.deepEqual(await readdir(cluster.dir), ["lbctl.yaml"]);
-});
-
-test("scale under load, up and down: no request fails, and every node holds the same", async (t) => {
-  const cluster = await testCluster(t, 2);
-  await cluster.ok("deploy");
-  const traffic = startTraffic(cluster.url);
-  await cluster.ok("scale", "--nodes", "5");
-  assert.match(await readFile(join(cluster.dir, "lbctl.yaml"), "utf8"), /^nodes: 5 # kept$/m);
-  assert.deepEqual(await namesOf(cluster), ["app1", "app2", "app3", "app4", "app5"]);
-  await cluster.ok("scale", "--nodes", "1");
-  assert.deepEqual(await namesOf(cluster), ["app1"]);
-  assert.deepEqual(await readdir(cluster.state.nodes), ["app1"]);
-  await cluster.ok("scale", "--nodes", "3");
-  const { failures, reads, writes } = await traffic.stop();
-  assert.deepEqual(failures, []);
-  assert.ok(reads > 50 && writes > 20, `${reads} reads, ${writes} writes`);
-  assert.match(await cluster.ok("verify"), /every node holds the same/);
-  assert.match(await cluster.ok("scale", "--nodes", "3"), /nothing to do/);
-});
-
-test("scale is refused where no in-sync node would remain", async (t) => {
-  const cluster = await testCluster(t, 2);
-  await cluster.ok("deploy");
-  await cluster.ok("nodes", "drain", "app1");
-  const last = await cluster.lbctl("nodes", "drain", "app2");
-  assert.equal(last.code, 1);
-  assert.match(last.stderr, /last/);
-  const refused = await cluster.lbctl("scale", "--nodes", "1");
-  assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /expected 1 of app1 to be in-sync, got 0/);
-  assert.deepEqual(await namesOf(cluster), ["app1", "app2"]);
-  assert.match(await readFile(join(cluster.dir, "lbctl.yaml"), "utf8"), /^nodes: 2/m);
-  const unknown = await cluster.lbctl("nodes", "drain", "app9");
-  assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /expected one of app1, app2, got "app9"/);
-  await cluster.ok("nodes", "ready", "app1");
-  await cluster.ok("scale", "--nodes", "1");
 });
 
 test("what changed in lbctl.yaml is applied: by reload, or by a restart of the balancer alone", async (t) => {
@@ -179,22 +139,6 @@ test("Ctrl-C during a deploy: the lock is free, and the next deploy goes on", as
   assert.match(await cluster.ok("verify"), /every node holds the same/);
 });
 
-test("kill -9 of lbctl in the middle of a scale: the lock is free, the next command finishes it", async (t) => {
-  const cluster = await testCluster(t, 1);
-  await cluster.ok("deploy");
-  const killed = await runLbctl(cluster.dir, ["scale", "-n", "4"], {
-    started: (child) => {
-      child.stdout?.on("data", (text: Buffer) => {
-        if (String(text).includes("Write the configuration")) child.kill("SIGKILL");
-      });
-    },
-  });
-  assert.equal(killed.code, null);
-  assert.ok(existsSync(cluster.state.lockOwner), "left behind, and of no weight");
-  await cluster.ok("deploy");
-  assert.deepEqual(await namesOf(cluster), ["app1", "app2", "app3", "app4"]);
-});
-
 test("a second command meanwhile is refused, and told who and how to break it", async (t) => {
   const cluster = await testCluster(t, 2);
   let refused = cluster.lbctl("destroy", "--yes");
@@ -221,19 +165,6 @@ test("destroy --keep-data, then deploy: the data is still there", async (t) => {
   await cluster.ok("deploy");
   assert.deepEqual((await statusesOf(curls)).at(-1), 200);
   assert.match(await cluster.ok("verify"), /every node holds the same, up to write 4/);
-});
-
-test("without a count in lbctl.yaml the one that was scaled to is remembered", async (t) => {
-  const cluster = await testCluster(t, null);
-  await cluster.ok("deploy");
-  assert.equal((await namesOf(cluster)).length, 3);
-  await unlink(join(cluster.dir, "lbctl.yaml"));
-  await cluster.write();
-  const yaml = join(cluster.dir, "lbctl.yaml");
-  const text = await readFile(yaml, "utf8");
-  await cluster.ok("scale", "--nodes", "2");
-  await writeFile(yaml, text);
-  assert.match(await cluster.ok("deploy"), /nothing to do: cluster "default" runs with 2 nodes/);
 });
 
 test("a balancer that cannot start: its own words, and the next step", async (t) => {
@@ -278,11 +209,6 @@ test("changes are in the audit log, the password nowhere", async (t) => {
   const argvs = clusterProcesses(cluster.state.dir).flatMap(({ argv }) => argv);
   for (const text of [...shown, ...argvs, log]) assert.ok(!text.includes(password));
 });
-
-async function namesOf(cluster: TestCluster): Promise<string[]> {
-  const nodes = await cluster.json<readonly NodeStatus[]>("nodes", "list");
-  return nodes.map(({ name }) => name);
-}
 
 async function statusOf(cluster: TestCluster): Promise<ClusterStatus | null> {
   const { stdout } = await cluster.lbctl("status", "--json");
