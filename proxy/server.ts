@@ -212,9 +212,10 @@ function unchangeable(now: Config, next: Config): string[] {
   };
   same("cluster", now.cluster, next.cluster);
   same("dataDir", now.dataDir, next.dataDir);
-  same("listen/address", [now.listen.host, now.listen.port], [next.listen.host, next.listen.port]);
+  same("listen/address", now.listen.address, next.listen.address);
   same("listen/tls", now.listen.tls === null, next.listen.tls === null);
   same("admin/listen", now.admin.listen, next.admin.listen);
+  same("admin/tls", now.admin.tls === null, next.admin.tls === null);
   same("journal", now.journal, next.journal);
   same("writes/window", now.writes.window, next.writes.window);
   same("limits/header", now.limits.header, next.limits.header);

@@ -60,10 +60,9 @@ export class AdminServer {
   #tls: TlsPair | null;
 
   constructor(options: AdminOptions) {
-    const { tls } = options.config.listen;
     this.#options = options;
     this.#auth = loadAuth(options.config);
-    this.#tls = tls && readTls(tls);
+    this.#tls = options.config.tls && readTls(options.config.tls);
     this.#server = createListener(this.#tls, (request, response) => {
       for (const [name, value] of Object.entries(SECURITY)) response.setHeader(name, value);
       this.#serve(request, response).catch((error: unknown) => {
@@ -96,8 +95,8 @@ export class AdminServer {
   /** SIGHUP: users, passwords and certificate anew; the address stays. Throws and changes nothing when it can't. */
   reload(config: AdminConfig): void {
     const auth = loadAuth(config);
-    if (config.listen.tls && "setSecureContext" in this.#server) {
-      const pair = readTls(config.listen.tls);
+    if (config.tls && "setSecureContext" in this.#server) {
+      const pair = readTls(config.tls);
       this.#server.setSecureContext(pair);
       this.#tls = pair;
     }

@@ -79,7 +79,7 @@ function listener(baseDir: string) {
     "expected host:port, such as 127.0.0.1:8080, or a map with address and tls",
   );
   const asMap = (given: unknown) => (typeof given === "string" ? { address: given } : given);
-  return z.preprocess(asMap, full).transform((given) => ({ ...given.address, tls: given.tls }));
+  return z.preprocess(asMap, full);
 }
 
 /** What isn't given is null afterwards: every key is always there. */

@@ -25,8 +25,6 @@ export type NodeConfig = Config["nodes"][number];
 export type RouteConfig = Config["routes"][number];
 export type ReadRoute = Extract<RouteConfig, { to: "one" }>;
 export type WriteRoute = Extract<RouteConfig, { to: "all" }>;
-/** Where a listener is bound. */
-export type ListenConfig = Config["listen"];
 
 /** Everything that is wrong with a config, each as "path: expected …, got …". */
 export class ConfigError extends Error {
@@ -81,13 +79,11 @@ export function configJsonSchema(): Record<string, unknown> {
 
 /** The defaults that depend on other settings. */
 function complete(parsed: Parsed) {
-  const { tls, ...admin } = parsed.admin;
   const { journal } = parsed;
   const untilPurged = parsed.app.snapshot === null ? "keep" : 86_400_000;
   const retention = journal.retention ?? untilPurged;
   return {
     ...parsed,
-    admin: { ...admin, listen: { ...admin.listen, tls } },
     /** `retention` null: bodies are kept. */
     journal: { ...journal, retention: retention === "keep" ? null : retention },
   };

@@ -84,7 +84,7 @@ export class TrafficServer {
 
   /** Binds the configured address; gives what it became (port 0). */
   async listen(): Promise<{ host: string; port: number }> {
-    const { host, port } = this.#config.listen;
+    const { host, port } = this.#config.listen.address;
     await listening(this.server, host, port);
     return { host, port: (this.server.address() as AddressInfo).port };
   }
