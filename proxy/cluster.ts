@@ -26,7 +26,6 @@ const MOST_UNSETTLED = 1_000_000;
 /** A node with everything that works for it. */
 export interface Member {
   readonly node: UpstreamNode;
-  readonly config: NodeConfig;
   readonly pools: NodePools;
   readonly delivery: Delivery;
   readonly health: Health;
@@ -116,12 +115,17 @@ export class Cluster {
     }
     for (const now of config.nodes) {
       const member = this.#members.get(now.name);
-      if (member !== undefined) member.health.configure(config.health);
+      if (member !== undefined) this.#configure(member, now);
       else (await this.#addNew(now, false)).health.start();
     }
     this.upstream.reorder(config.nodes.map(({ name }) => name));
     this.#metrics.setNodes(config.nodes.map(({ name }) => name));
     this.writes.reconfigured();
+  }
+
+  #configure({ node, health }: Member, { empty }: NodeConfig): void {
+    node.empty = empty;
+    health.configure(this.#config.health);
   }
 
   /** For good: what is in flight may end, the journal forgets the node. */
@@ -263,7 +267,7 @@ export class Cluster {
         link: (record) => this.writes.link(record),
       },
     });
-    const member = { node, config, pools, delivery, health: new Health(node, health, this.#checked) };
+    const member = { node, pools, delivery, health: new Health(node, health, this.#checked) };
     this.#members.set(config.name, member);
     return member;
   }

@@ -11,6 +11,7 @@ import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
 import { createTrafficServer } from "./http/http-server.ts";
 import { readTls } from "./http/tls-files.ts";
+import type { JournalLimits } from "./journal/journal.ts";
 import { openJournal } from "./journal/journal-start.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics/metrics.ts";
@@ -61,9 +62,8 @@ export async function startBalancer({
     {
       dataDir: config.dataDir,
       cluster: config.cluster,
-      maxBytes: config.journal.maxSize,
-      idempotencyWindow: config.writes.idempotencyWindow,
       ...config.journal,
+      ...journalLimits(config),
     },
     config.nodes,
     (records) => cluster.committed(records),
@@ -170,6 +170,8 @@ export async function startBalancer({
       admin.reload(next.admin);
       if (pair) traffic.renew(pair);
       config = next;
+      log.configure(next.log);
+      journal.configure(journalLimits(next));
       traffic.configure(next);
       router.reload(next);
       metrics.setRoutes(next.routes);
@@ -202,6 +204,11 @@ function metricsFor({ routes, nodes }: Config): Metrics {
   return createMetrics({ routes, nodes: nodes.map(({ name }) => name), codes: Object.keys(ERROR_ROWS) });
 }
 
+function journalLimits({ journal, writes }: Config): JournalLimits {
+  const { maxSize: maxBytes, retention } = journal;
+  return { maxBytes, retention, idempotencyWindow: writes.idempotencyWindow };
+}
+
 /** What only a new start can change. */
 function unchangeable(now: Config, next: Config): string[] {
   const problems: string[] = [];
@@ -216,7 +223,8 @@ function unchangeable(now: Config, next: Config): string[] {
   same("listen/tls", now.listen.tls === null, next.listen.tls === null);
   same("admin/listen", now.admin.listen, next.admin.listen);
   same("admin/tls", now.admin.tls === null, next.admin.tls === null);
-  same("journal", now.journal, next.journal);
+  same("journal/keyFile", now.journal.keyFile, next.journal.keyFile);
+  same("journal/headFile", now.journal.headFile, next.journal.headFile);
   same("writes/window", now.writes.window, next.writes.window);
   same("limits/header", now.limits.header, next.limits.header);
   same("limits/readConnections", now.limits.readConnections, next.limits.readConnections);
