@@ -140,8 +140,7 @@ function onSignals(balancer: Balancer, file: string, log: Log): void {
 
 async function reload(balancer: Balancer, file: string, log: Log): Promise<void> {
   try {
-    await balancer.reload(loadConfig(file));
-    log.reloaded({ changes: [] });
+    log.reloaded({ changes: await balancer.reload(loadConfig(file)) });
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [String(error)];
     balancer.reloadRefused(problems);

@@ -7,6 +7,7 @@ import { Broadcaster } from "./broadcaster.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Cluster } from "./cluster.ts";
 import { type Config, ConfigError } from "./config/config.ts";
+import { changedSettings, restartProblems } from "./config/settings.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
 import { createTrafficServer } from "./http/http-server.ts";
@@ -35,8 +36,11 @@ export interface Balancer {
   readonly listen: string;
   readonly adminListen: string;
   readonly head: number;
-  /** Takes over a new config; what cannot change while running is refused with ConfigError. */
-  reload(config: Config): Promise<void>;
+  /**
+   * Takes over a new config; gives the keys of what changed. What cannot change while running is refused as a
+   * whole, with ConfigError.
+   */
+  reload(config: Config): Promise<readonly string[]>;
   /** A reload that was refused before it got here; `status` shows it. */
   reloadRefused(problems: readonly string[]): void;
   /** Accepts nothing new, finishes what is in flight within `drainTimeout`, flushes. True: nothing was cut. */
@@ -163,7 +167,8 @@ export async function startBalancer({
     head: journal.head,
 
     async reload(next) {
-      const fixed = unchangeable(config, next);
+      const changed = changedSettings(config, next);
+      const fixed = restartProblems(changed);
       if (fixed.length > 0) throw new ConfigError(fixed);
       // What may fail comes first, so that a config that is refused has changed nothing.
       const pair = next.listen.tls && readTls(next.listen.tls);
@@ -179,6 +184,7 @@ export async function startBalancer({
       bootstrap.changed();
       reload = { at: Date.now(), ok: true, problems: [] };
       metrics.reload(true);
+      return changed.map(({ key }) => key);
     },
 
     reloadRefused(problems) {
@@ -207,27 +213,4 @@ function metricsFor({ routes, nodes }: Config): Metrics {
 function journalLimits({ journal, writes }: Config): JournalLimits {
   const { maxSize: maxBytes, retention } = journal;
   return { maxBytes, retention, idempotencyWindow: writes.idempotencyWindow };
-}
-
-/** What only a new start can change. */
-function unchangeable(now: Config, next: Config): string[] {
-  const problems: string[] = [];
-  const same = (path: string, before: unknown, after: unknown) => {
-    if (JSON.stringify(before) !== JSON.stringify(after)) {
-      problems.push(`${path}: expected no change while running, got another value; restart to apply it`);
-    }
-  };
-  same("cluster", now.cluster, next.cluster);
-  same("dataDir", now.dataDir, next.dataDir);
-  same("listen/address", now.listen.address, next.listen.address);
-  same("listen/tls", now.listen.tls === null, next.listen.tls === null);
-  same("admin/listen", now.admin.listen, next.admin.listen);
-  same("admin/tls", now.admin.tls === null, next.admin.tls === null);
-  same("journal/keyFile", now.journal.keyFile, next.journal.keyFile);
-  same("journal/headFile", now.journal.headFile, next.journal.headFile);
-  same("writes/window", now.writes.window, next.writes.window);
-  same("limits/header", now.limits.header, next.limits.header);
-  same("limits/readConnections", now.limits.readConnections, next.limits.readConnections);
-  same("limits/retryBudget", now.limits.retryBudget, next.limits.retryBudget);
-  return problems;
 }

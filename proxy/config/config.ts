@@ -71,9 +71,9 @@ export function configJsonSchema(): Record<string, unknown> {
   const json = z.toJSONSchema(schema, { io: "input" });
   const full = json.properties?.listen;
   if (typeof full !== "object") throw new TypeError("expected a schema of listen");
-  const { default: fallback, description, ...map } = full;
+  const { default: fallback, description, live, ...map } = full;
   // Its short form gets lost on the way: text is made a map before the schema sees it.
-  const listen = { description, default: fallback, anyOf: [{ type: "string" }, map] };
+  const listen = { description, live, default: fallback, anyOf: [{ type: "string" }, map] };
   return { ...json, properties: { ...json.properties, listen } };
 }
 
