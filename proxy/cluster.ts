@@ -248,7 +248,7 @@ export class Cluster {
     const pools = createPools(config.url, {
       readConnections: limits.readConnections,
       writeConnections: writes.window,
-      connectTimeout: writes.sendTimeout,
+      connectTimeout: () => this.#config.writes.sendTimeout,
       headerSize: limits.header,
     });
     const delivery = new Delivery({

@@ -87,6 +87,7 @@ ${table.join("\n")}
 ## Fixed limits
 
 A request has at most 1,000 header fields, and a connection at most 64 requests waiting behind the one being answered.
+A TLS handshake may take 10 seconds.
 `;
 }
 

@@ -31,6 +31,8 @@ export type RefusedListener = (error: LbError, request: IncomingMessage | null) 
 
 /** Requests that one connection may have waiting behind the one being answered. */
 const PIPELINE = 64;
+/** ms; fixed, since a listener cannot change it while it runs. */
+const HANDSHAKE_TIMEOUT = 10_000;
 
 /** Asks for the body of a client that waits for 100 Continue. To be called before a body is read. */
 export function wantBody(response: ServerResponse, inspected: Inspected): void {
@@ -139,7 +141,7 @@ export class TrafficServer {
       ...this.#tls,
       minVersion: "TLSv1.2",
       ALPNProtocols: ["http/1.1"],
-      handshakeTimeout: config.limits.headerTimeout,
+      handshakeTimeout: HANDSHAKE_TIMEOUT,
     });
   }
 
