@@ -117,6 +117,11 @@ export class Log {
     this.#say("error", { problems }, "reload refused");
   }
 
+  /** The config can be used, but somebody should look after this. */
+  configWarnings(warnings: readonly string[]): void {
+    if (warnings.length > 0) this.#say("warn", { warnings }, "config warnings");
+  }
+
   // Requests
 
   request(line: AccessLine): void {

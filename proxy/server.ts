@@ -8,10 +8,10 @@ import { CatchUp } from "./catch-up.ts";
 import { Cluster } from "./cluster.ts";
 import { type Config, ConfigError } from "./config/config.ts";
 import { changedSettings, restartProblems } from "./config/settings.ts";
+import { readTls } from "./config/tls-files.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
 import { createTrafficServer } from "./http/http-server.ts";
-import { readTls } from "./http/tls-files.ts";
 import type { JournalLimits } from "./journal/journal.ts";
 import { openJournal } from "./journal/journal-start.ts";
 import type { Log } from "./log.ts";
@@ -171,7 +171,7 @@ export async function startBalancer({
       const fixed = restartProblems(changed);
       if (fixed.length > 0) throw new ConfigError(fixed);
       // What may fail comes first, so that a config that is refused has changed nothing.
-      const pair = next.listen.tls && readTls(next.listen.tls);
+      const pair = next.listen.tls && readTls(next.listen.tls, "listen/tls");
       admin.reload(next.admin);
       if (pair) traffic.renew(pair);
       config = next;

@@ -2,11 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../config/config.ts";
+import { readTls, type TlsPair } from "../config/tls-files.ts";
 import type { Control } from "../control.ts";
 import { ERROR_ROWS, LbError, toLbError } from "../errors.ts";
 import { closeSoftlyAfterAnswer } from "../http/client-error.ts";
 import { sendProblem } from "../http/problem.ts";
-import { readTls, type TlsPair } from "../http/tls-files.ts";
 import { type Log, pathOf } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { API } from "./admin-api.ts";
@@ -62,7 +62,7 @@ export class AdminServer {
   constructor(options: AdminOptions) {
     this.#options = options;
     this.#auth = loadAuth(options.config);
-    this.#tls = options.config.tls && readTls(options.config.tls);
+    this.#tls = options.config.tls && readTls(options.config.tls, "admin/tls");
     this.#server = createListener(this.#tls, (request, response) => {
       for (const [name, value] of Object.entries(SECURITY)) response.setHeader(name, value);
       this.#serve(request, response).catch((error: unknown) => {
@@ -96,7 +96,7 @@ export class AdminServer {
   reload(config: AdminConfig): void {
     const auth = loadAuth(config);
     if (config.tls && "setSecureContext" in this.#server) {
-      const pair = readTls(config.tls);
+      const pair = readTls(config.tls, "admin/tls");
       this.#server.setSecureContext(pair);
       this.#tls = pair;
     }

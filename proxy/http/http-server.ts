@@ -11,12 +11,12 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from "n
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Config } from "../config/config.ts";
+import { readTls, type TlsPair } from "../config/tls-files.ts";
 import { LbError, toLbError } from "../errors.ts";
 import { answerOnSocket, clientError } from "./client-error.ts";
 import { Clients } from "./clients.ts";
 import { type Inspected, Inspector } from "./framing.ts";
 import { sendProblem } from "./problem.ts";
-import { readTls, type TlsPair } from "./tls-files.ts";
 import { type Connection, responseClass, type TrafficResponse } from "./traffic-response.ts";
 
 /** Gets each request that is fit to be forwarded, on one connection one after the other. */
@@ -68,7 +68,7 @@ export class TrafficServer {
     this.#refused = refused;
     this.#crowded = crowded;
     this.#inspector = this.#createInspector(config);
-    this.#tls = config.listen.tls && readTls(config.listen.tls);
+    this.#tls = config.listen.tls && readTls(config.listen.tls, "listen/tls");
     this.server = this.#createServer(config);
     this.#applyLimits(config);
     this.#wire();

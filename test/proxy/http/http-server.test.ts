@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { connect } from "node:tls";
+import { readTls } from "../../../proxy/config/tls-files.ts";
 import { createTrafficServer } from "../../../proxy/http/http-server.ts";
-import { readTls } from "../../../proxy/http/tls-files.ts";
 import { certificateIn } from "../../support/certificate.ts";
 import { rawConnect, rawRequest } from "../../support/raw-http.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -234,9 +234,9 @@ test("TLS: requests come as https; a new certificate is taken without a restart,
   const traffic = await startTraffic(t, config);
   assert.match((await tlsGet(traffic.port)).answer, /"X-Forwarded-Proto","https"/);
   assert.equal((await tlsGet(traffic.port)).subject, "first");
-  assert.throws(() => readTls({ cert: second.cert, key: first.key }));
+  assert.throws(() => readTls({ cert: second.cert, key: first.key }, "listen/tls"));
   assert.equal((await tlsGet(traffic.port)).subject, "first");
-  traffic.server.renew(readTls(second));
+  traffic.server.renew(readTls(second, "listen/tls"));
   assert.equal((await tlsGet(traffic.port)).subject, "second");
 });
 
