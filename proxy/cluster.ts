@@ -27,7 +27,6 @@ const MOST_UNSETTLED = 1_000_000;
 /** A node with everything that works for it. */
 export interface Member {
   readonly node: UpstreamNode;
-  readonly config: NodeConfig;
   readonly pools: NodePools;
   readonly delivery: Delivery;
   readonly health: Health;
@@ -117,12 +116,17 @@ export class Cluster {
     }
     for (const now of config.nodes) {
       const member = this.#members.get(now.name);
-      if (member !== undefined) member.health.configure(config.health);
+      if (member !== undefined) this.#configure(member, now);
       else (await this.#addNew(now, false)).health.start();
     }
     this.upstream.reorder(config.nodes.map(({ name }) => name));
     this.#metrics.setNodes(config.nodes.map(({ name }) => name));
     this.writes.reconfigured();
+  }
+
+  #configure({ node, health }: Member, { empty }: NodeConfig): void {
+    node.empty = empty;
+    health.configure(this.#config.health);
   }
 
   /** For good: what is in flight may end, the journal forgets the node. */
@@ -248,7 +252,7 @@ export class Cluster {
     const pools = createPools(config.url, {
       readConnections: limits.readConnections,
       writeConnections: writes.window,
-      connectTimeout: writes.sendTimeout,
+      connectTimeout: () => this.#config.writes.sendTimeout,
       headerSize: limits.header,
     });
     const delivery = new Delivery({
@@ -267,7 +271,7 @@ export class Cluster {
         link: (record) => this.writes.link(record),
       },
     });
-    const member = { node, config, pools, delivery, health: new Health(node, health, this.#checked) };
+    const member = { node, pools, delivery, health: new Health(node, health, this.#checked) };
     this.#members.set(config.name, member);
     return member;
   }

@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type Config, ConfigError, loadConfig } from "./config/config.ts";
+import { fileWarnings } from "./config/config-files.ts";
 import { LbError } from "./errors.ts";
 import { acceptJournal } from "./journal/journal-open.ts";
 import { createLog, type Log } from "./log.ts";
@@ -29,7 +30,7 @@ async function obey(args: readonly string[]): Promise<number | undefined> {
   if (parsed.version) return say(`${VERSION}\n`);
   const config = load(parsed.config);
   if (config === null) return 2;
-  if (parsed.command === "check") return say(`${parsed.config}: ok\n`);
+  if (parsed.command === "check") return checked(parsed.config, config);
   if (parsed.command === "accept-journal") return accept(config);
   return await run(parsed.config, config);
 }
@@ -87,6 +88,12 @@ function load(file: string): Config | null {
   }
 }
 
+function checked(file: string, config: Config): number {
+  const warnings = fileWarnings(config);
+  if (warnings.length > 0) complain(`${file}: warnings`, warnings);
+  return say(`${file}: ok\n`);
+}
+
 function accept(config: Config): number {
   const { kept, lost } = acceptJournal({
     dataDir: config.dataDir,
@@ -103,6 +110,7 @@ async function run(file: string, config: Config): Promise<number | undefined> {
   const begun = performance.now();
   const log = createLog(config.log);
   log.starting({ version: VERSION, config: file, cluster: config.cluster });
+  log.configWarnings(fileWarnings(config));
   const failed = (error: LbError) => {
     log.journal({ next: "the process ends; start it again" }, error);
     log.fatal(error);
@@ -140,8 +148,10 @@ function onSignals(balancer: Balancer, file: string, log: Log): void {
 
 async function reload(balancer: Balancer, file: string, log: Log): Promise<void> {
   try {
-    await balancer.reload(loadConfig(file));
-    log.reloaded({ changes: [] });
+    const config = loadConfig(file);
+    const warnings = fileWarnings(config);
+    log.reloaded({ changes: await balancer.reload(config) });
+    log.configWarnings(warnings);
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [String(error)];
     balancer.reloadRefused(problems);

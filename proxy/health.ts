@@ -70,8 +70,11 @@ export class Health {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
+  /** Another interval counts from now on: by the old one the next check may be far away. */
   configure(options: HealthOptions): void {
+    const another = options.interval !== this.#options.interval;
     this.#options = options;
+    if (another && !this.#checking) this.#checkLater();
   }
 
   /** A connection was refused: nobody listens there, no further proof is needed. */
@@ -107,11 +110,16 @@ export class Health {
     const result = await this.#probe();
     this.#checking = false;
     if (this.#stop.signal.aborted) return;
-    this.#timer = setTimeout(() => void this.#check(), this.#options.interval);
+    this.#checkLater();
     this.last = result;
     // A node whose state was replaced must be known as such before it comes up.
     this.#checked(this.node, result);
     this.#judge(result);
+  }
+
+  #checkLater(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#check(), this.#options.interval);
   }
 
   #judge({ ok, detail }: CheckResult): void {

@@ -72,15 +72,21 @@ export function createLog(options: LogOptions): Log {
 
 export class Log {
   readonly #pino: Logger;
-  readonly #access: boolean;
+  #access = false;
   readonly #out: LogSink;
   /** Told of each line that was dropped, since nobody reads stdout. */
   dropped: () => void = () => {};
 
-  constructor({ level, access }: LogOptions, out: LogSink) {
-    this.#pino = pino({ level, base: { pid: process.pid }, serializers: {} }, out);
-    this.#access = access && this.#pino.isLevelEnabled("info");
+  constructor(options: LogOptions, out: LogSink) {
+    this.#pino = pino({ base: { pid: process.pid }, serializers: {} }, out);
     this.#out = out;
+    this.configure(options);
+  }
+
+  /** Lines from now on go by this. */
+  configure({ level, access }: LogOptions): void {
+    this.#pino.level = level;
+    this.#access = access && this.#pino.isLevelEnabled("info");
   }
 
   // The process
@@ -110,6 +116,11 @@ export class Log {
   /** The new config is wrong: the old one stays. */
   reloadRefused(problems: readonly string[]): void {
     this.#say("error", { problems }, "reload refused");
+  }
+
+  /** The config can be used, but somebody should look after this. */
+  configWarnings(warnings: readonly string[]): void {
+    if (warnings.length > 0) this.#say("warn", { warnings }, "config warnings");
   }
 
   // Requests

@@ -12,7 +12,7 @@ export class UpstreamNode {
   readonly name: string;
   readonly url: string;
   /** Declared to hold no data when it was first named. */
-  readonly empty: boolean;
+  empty: boolean;
   state: NodeState = "down";
   /** When it came into this state (ms since the epoch) and why. */
   since = Date.now();

@@ -1,4 +1,4 @@
-import { Pool } from "undici";
+import { buildConnector, Pool } from "undici";
 import { AnswerHeaders } from "./http/headers.ts";
 import { ReadPool } from "./read-pool.ts";
 
@@ -14,8 +14,8 @@ export interface PoolLimits {
   /** Connections for reads, and for writes (the window: one record each). */
   readonly readConnections: number;
   readonly writeConnections: number;
-  /** ms to establish a connection. */
-  readonly connectTimeout: number;
+  /** ms to establish a connection; asked for each one. */
+  readonly connectTimeout: () => number;
   /** Bytes of an answer's header section. */
   readonly headerSize: number;
 }
@@ -29,6 +29,8 @@ const IDLE_MS = 4_000;
 
 /** Opens nothing yet; connections are made as requests come. */
 export function createPools(url: string, limits: PoolLimits): NodePools {
+  const connect: buildConnector.connector = (target, done) =>
+    buildConnector({ timeout: limits.connectTimeout(), noDelay: true })(target, done);
   const options = {
     pipelining: 1,
     keepAliveTimeout: IDLE_MS,
@@ -38,7 +40,7 @@ export function createPools(url: string, limits: PoolLimits): NodePools {
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: limits.headerSize,
-    connect: { timeout: limits.connectTimeout, noDelay: true },
+    connect,
   };
   return {
     reads: new ReadPool(

@@ -7,10 +7,12 @@ import { Broadcaster } from "./broadcaster.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Cluster } from "./cluster.ts";
 import { type Config, ConfigError } from "./config/config.ts";
+import { changedSettings, restartProblems } from "./config/settings.ts";
+import { readTls } from "./config/tls-files.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
 import { createTrafficServer } from "./http/http-server.ts";
-import { readTls } from "./http/tls-files.ts";
+import type { JournalLimits } from "./journal/journal.ts";
 import { openJournal } from "./journal/journal-start.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics/metrics.ts";
@@ -34,8 +36,11 @@ export interface Balancer {
   readonly listen: string;
   readonly adminListen: string;
   readonly head: number;
-  /** Takes over a new config; what cannot change while running is refused with ConfigError. */
-  reload(config: Config): Promise<void>;
+  /**
+   * Takes over a new config; gives the keys of what changed. What cannot change while running is refused as a
+   * whole, with ConfigError.
+   */
+  reload(config: Config): Promise<readonly string[]>;
   /** A reload that was refused before it got here; `status` shows it. */
   reloadRefused(problems: readonly string[]): void;
   /** Accepts nothing new, finishes what is in flight within `drainTimeout`, flushes. True: nothing was cut. */
@@ -61,9 +66,8 @@ export async function startBalancer({
     {
       dataDir: config.dataDir,
       cluster: config.cluster,
-      maxBytes: config.journal.maxSize,
-      idempotencyWindow: config.writes.idempotencyWindow,
       ...config.journal,
+      ...journalLimits(config),
     },
     config.nodes,
     (records) => cluster.committed(records),
@@ -163,13 +167,16 @@ export async function startBalancer({
     head: journal.head,
 
     async reload(next) {
-      const fixed = unchangeable(config, next);
+      const changed = changedSettings(config, next);
+      const fixed = restartProblems(changed);
       if (fixed.length > 0) throw new ConfigError(fixed);
       // What may fail comes first, so that a config that is refused has changed nothing.
-      const pair = next.listen.tls && readTls(next.listen.tls);
+      const pair = next.listen.tls && readTls(next.listen.tls, "listen/tls");
       admin.reload(next.admin);
       if (pair) traffic.renew(pair);
       config = next;
+      log.configure(next.log);
+      journal.configure(journalLimits(next));
       traffic.configure(next);
       router.reload(next);
       metrics.setRoutes(next.routes);
@@ -177,6 +184,7 @@ export async function startBalancer({
       bootstrap.changed();
       reload = { at: Date.now(), ok: true, problems: [] };
       metrics.reload(true);
+      return changed.map(({ key }) => key);
     },
 
     reloadRefused(problems) {
@@ -202,23 +210,7 @@ function metricsFor({ routes, nodes }: Config): Metrics {
   return createMetrics({ routes, nodes: nodes.map(({ name }) => name), codes: Object.keys(ERROR_ROWS) });
 }
 
-/** What only a new start can change. */
-function unchangeable(now: Config, next: Config): string[] {
-  const problems: string[] = [];
-  const same = (path: string, before: unknown, after: unknown) => {
-    if (JSON.stringify(before) !== JSON.stringify(after)) {
-      problems.push(`${path}: expected no change while running, got another value; restart to apply it`);
-    }
-  };
-  same("cluster", now.cluster, next.cluster);
-  same("dataDir", now.dataDir, next.dataDir);
-  same("listen/address", [now.listen.host, now.listen.port], [next.listen.host, next.listen.port]);
-  same("listen/tls", now.listen.tls === null, next.listen.tls === null);
-  same("admin/listen", now.admin.listen, next.admin.listen);
-  same("journal", now.journal, next.journal);
-  same("writes/window", now.writes.window, next.writes.window);
-  same("limits/header", now.limits.header, next.limits.header);
-  same("limits/readConnections", now.limits.readConnections, next.limits.readConnections);
-  same("limits/retryBudget", now.limits.retryBudget, next.limits.retryBudget);
-  return problems;
+function journalLimits({ journal, writes }: Config): JournalLimits {
+  const { maxSize: maxBytes, retention } = journal;
+  return { maxBytes, retention, idempotencyWindow: writes.idempotencyWindow };
 }

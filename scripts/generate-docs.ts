@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configJsonSchema } from "../proxy/config/config.ts";
+import { configSettings, type Setting, type SettingSchema } from "../proxy/config/settings.ts";
 import { ERROR_ROWS } from "../proxy/errors.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -50,44 +51,26 @@ ${rows.join("\n")}
 `;
 }
 
-interface Schema {
-  readonly type?: string | readonly string[];
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly unit?: string;
-  readonly range?: string;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-  readonly items?: Schema;
-  readonly anyOf?: readonly Schema[];
-  readonly oneOf?: readonly Schema[];
-}
-
-interface Row {
-  readonly path: string;
-  readonly kind: string;
-  readonly fallback: string;
-  readonly about: string;
-}
-
 function configurationPage(): string {
-  const table = unique(rowsOf("", configJsonSchema() as Schema, false)).map(
-    (row) => `| \`${row.path}\` | ${row.kind} | ${row.fallback} | ${row.about} |`,
-  );
+  const table = configSettings().map(rowOf);
   return `# Configuration of \`lb-proxy\`
 ${MADE}
 
 One file, YAML or JSON: \`lb-proxy check --config FILE\` says everything that is wrong with it at once, each with its
-path (\`nodes/3/url: expected …, got …\`), and exits with 2. Unknown keys are errors. SIGHUP reads it again.
+path (\`nodes/3/url: expected …, got …\`), and exits with 2. Unknown keys are errors.
 [config.schema.json](config.schema.json) is its JSON Schema, for editors.
 
 Durations: \`500ms\`, \`2s\`, \`5m\`, \`24h\`, \`7d\`, or a number of milliseconds. Sizes: \`64KiB\`, \`1MiB\`, \`1GiB\`, or a
 number of bytes. Paths of files are relative to the config file. \`[]\` stands for each item of a list.
 
-| key | value | default | meaning |
-|---|---|---|---|
+**Changed by** says what makes a changed value count. \`SIGHUP\`: the balancer reads the file again and goes by it from
+then on, without dropping a request. \`restart\`: only a new start applies it; SIGHUP refuses the file as a whole, names
+what needs the restart, and everything stays as it was (log line \`reload refused\`; \`reload\` in \`GET /api/status\`; metric
+\`lb_config_last_reload_ok\`). Of a list or a map that holds other settings it is meant that it comes or goes, or gets
+longer or shorter. Password files and certificates are read again at each SIGHUP, also under the same name.
+
+| key | value | default | changed by | meaning |
+|---|---|---|---|---|
 ${table.join("\n")}
 
 ## What has to fit together
@@ -104,39 +87,22 @@ ${table.join("\n")}
 ## Fixed limits
 
 A request has at most 1,000 header fields, and a connection at most 64 requests waiting behind the one being answered.
+A TLS handshake may take 10 seconds.
 `;
 }
 
-function rowsOf(path: string, schema: Schema, required: boolean): Row[] {
-  const forms = (schema.anyOf ?? schema.oneOf ?? [schema]).filter((form) => form.type !== "null");
-  const inner = forms.flatMap((form) => innerRows(path, form));
-  const isSection = forms.every((form) => form.properties) && !schema.description;
-  return path === "" || isSection ? inner : [rowOf(path, schema, forms, required), ...inner];
+function rowOf({ key, schema, forms, required, live }: Setting): string {
+  const fallback = required ? requiredIn(key) : fallbackOf(schema);
+  const about = (schema.description ?? "").replaceAll("|", "\\|");
+  return `| \`${key}\` | ${kindOf(schema, forms)} | ${fallback} | ${live ? "SIGHUP" : "restart"} | ${about} |`;
 }
 
-function innerRows(path: string, schema: Schema): Row[] {
-  const { properties, items, required = [] } = schema;
-  if (items?.properties || items?.oneOf) return rowsOf(`${path}[]`, { ...items }, false);
-  return Object.entries(properties ?? {}).flatMap(([key, value]) =>
-    rowsOf(path === "" ? key : `${path}.${key}`, value, required.includes(key)),
-  );
-}
-
-function rowOf(path: string, schema: Schema, forms: readonly Schema[], required: boolean): Row {
-  return {
-    path,
-    kind: kindOf(schema, forms),
-    fallback: required ? requiredIn(path) : fallbackOf(schema),
-    about: (schema.description ?? "").replaceAll("|", "\\|"),
-  };
-}
-
-function kindOf(schema: Schema, forms: readonly Schema[]): string {
+function kindOf(schema: SettingSchema, forms: readonly SettingSchema[]): string {
   if (schema.unit) return `${schema.unit}, ${schema.range}`;
   return [...new Set(forms.map(simpleKind))].join(" or ");
 }
 
-function simpleKind(schema: Schema): string {
+function simpleKind(schema: SettingSchema): string {
   if (schema.const !== undefined) return `\`${schema.const}\``;
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(", ");
   if (schema.type === "array") return "list";
@@ -144,25 +110,14 @@ function simpleKind(schema: Schema): string {
   return schema.type === "boolean" ? "`true`, `false`" : "text";
 }
 
-function requiredIn(path: string): string {
-  const parent = path.slice(0, path.lastIndexOf("."));
-  return path.includes(".") && !path.includes("[]") ? `required in \`${parent}\`` : "required";
+function requiredIn(key: string): string {
+  const parent = key.slice(0, key.lastIndexOf("."));
+  return key.includes(".") && !key.includes("[]") ? `required in \`${parent}\`` : "required";
 }
 
-function fallbackOf({ default: given }: Schema): string {
+function fallbackOf({ default: given }: SettingSchema): string {
   if (given === undefined || given === null) return "—";
   return `\`${typeof given === "string" ? given : JSON.stringify(given)}\``;
-}
-
-/** Both kinds of routes have most keys in common. */
-function unique(rows: readonly Row[]): Row[] {
-  const byPath = new Map<string, Row>();
-  for (const row of rows) {
-    const same = byPath.get(row.path);
-    const kind = same && same.kind !== row.kind ? `${same.kind} or ${row.kind}` : row.kind;
-    byPath.set(row.path, { ...row, kind });
-  }
-  return [...byPath.values()];
 }
 
 function main(): void {

@@ -2,11 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../config/config.ts";
+import { readTls, type TlsPair } from "../config/tls-files.ts";
 import type { Control } from "../control.ts";
 import { ERROR_ROWS, LbError, toLbError } from "../errors.ts";
 import { closeSoftlyAfterAnswer } from "../http/client-error.ts";
 import { sendProblem } from "../http/problem.ts";
-import { readTls, type TlsPair } from "../http/tls-files.ts";
 import { type Log, pathOf } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { API } from "./admin-api.ts";
@@ -60,10 +60,9 @@ export class AdminServer {
   #tls: TlsPair | null;
 
   constructor(options: AdminOptions) {
-    const { tls } = options.config.listen;
     this.#options = options;
     this.#auth = loadAuth(options.config);
-    this.#tls = tls && readTls(tls);
+    this.#tls = options.config.tls && readTls(options.config.tls, "admin/tls");
     this.#server = createListener(this.#tls, (request, response) => {
       for (const [name, value] of Object.entries(SECURITY)) response.setHeader(name, value);
       this.#serve(request, response).catch((error: unknown) => {
@@ -96,8 +95,8 @@ export class AdminServer {
   /** SIGHUP: users, passwords and certificate anew; the address stays. Throws and changes nothing when it can't. */
   reload(config: AdminConfig): void {
     const auth = loadAuth(config);
-    if (config.listen.tls && "setSecureContext" in this.#server) {
-      const pair = readTls(config.listen.tls);
+    if (config.tls && "setSecureContext" in this.#server) {
+      const pair = readTls(config.tls, "admin/tls");
       this.#server.setSecureContext(pair);
       this.#tls = pair;
     }

@@ -13,7 +13,7 @@ interface Listen {
 
 /** As much of the config as the checks look at. */
 interface Checked {
-  readonly listen?: Listen;
+  readonly listen?: { readonly address: Listen };
   readonly dataDir?: string;
   readonly admin?: {
     readonly listen: Listen;
@@ -122,13 +122,14 @@ function longer(path: string, value: number, limit: string, max: number): string
 
 function listenProblems({ listen, admin, nodes = [] }: Checked): string[] {
   const problems: string[] = [];
-  if (listen && admin && listen.port !== 0 && isSame(listen, admin.listen)) {
+  const address = listen?.address;
+  if (address && admin && address.port !== 0 && isSame(address, admin.listen)) {
     problems.push(`admin/listen: expected an address of its own, got that of listen`);
   }
   for (const [index, node] of nodes.entries()) {
     const url = new URL(node.url);
     const target = { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 80) };
-    if (listen && isSame(target, listen)) {
+    if (address && isSame(target, address)) {
       problems.push(`nodes/${index}/url: expected an app server, got the balancer's own address`);
     }
   }

@@ -29,6 +29,8 @@ interface Field<T> {
   /** One sentence for docs/configuration.md. */
   readonly about: string;
   readonly default: T;
+  /** SIGHUP applies a change of it; else only a new start does. */
+  readonly live: boolean;
 }
 
 interface Range {
@@ -43,6 +45,7 @@ export function duration(range: Range, field: Field<string>) {
     .prefault(field.default)
     .meta({
       description: field.about,
+      live: field.live,
       unit: "duration",
       range: `${formatDuration(range.min)}–${formatDuration(max)}`,
     });
@@ -62,6 +65,7 @@ export function size(range: { min: number; max: number }, field: Field<string>) 
     .prefault(field.default)
     .meta({
       description: field.about,
+      live: field.live,
       unit: "size",
       range: `${formatSize(range.min)}–${formatSize(range.max)}`,
     });
@@ -91,6 +95,7 @@ export function count(range: { min: number; max: number; fraction?: true }, fiel
     .default(field.default)
     .meta({
       description: field.about,
+      live: field.live,
       unit: range.fraction ? "share" : "number",
       range: `${range.min}–${range.max}`,
     });
@@ -100,7 +105,7 @@ export function flag(field: Field<boolean>) {
   return z
     .boolean({ error: "expected true or false" })
     .default(field.default)
-    .meta({ description: field.about });
+    .meta({ description: field.about, live: field.live });
 }
 
 export function choice<const T extends string>(options: readonly [T, ...T[]], field: Field<NoInfer<T>>) {
@@ -109,7 +114,7 @@ export function choice<const T extends string>(options: readonly [T, ...T[]], fi
   return z
     .enum(options, { error: expected })
     .prefault(field.default as T)
-    .meta({ description: field.about });
+    .meta({ description: field.about, live: field.live });
 }
 
 /** Text that a pattern describes in full. */

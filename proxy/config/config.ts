@@ -5,8 +5,11 @@ import { dirname, relative, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { checkTogether, type PartialConfig } from "./config-checks.ts";
+import { ConfigError } from "./config-error.ts";
+import { type FileSections, fileProblems } from "./config-files.ts";
 import { configSections } from "./config-schema.ts";
 
+export { ConfigError } from "./config-error.ts";
 export { MAX_NODES } from "./config-schema.ts";
 
 type Frozen<T> = T extends readonly (infer Item)[]
@@ -25,44 +28,40 @@ export type NodeConfig = Config["nodes"][number];
 export type RouteConfig = Config["routes"][number];
 export type ReadRoute = Extract<RouteConfig, { to: "one" }>;
 export type WriteRoute = Extract<RouteConfig, { to: "all" }>;
-/** Where a listener is bound. */
-export type ListenConfig = Config["listen"];
 
-/** Everything that is wrong with a config, each as "path: expected …, got …". */
-export class ConfigError extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[], options: { cause?: unknown } = {}) {
-    super(problems.join("\n"), options);
-    this.name = "ConfigError";
-    this.problems = problems;
-  }
-}
-
-/** Reads a YAML or JSON file; paths in it are relative to its folder. Throws ConfigError. */
+/**
+ * Reads a YAML or JSON file, and looks at the certificates and password files that it names; paths in it are
+ * relative to its folder. Throws ConfigError.
+ */
 export function loadConfig(file: string): Config {
-  return parseConfig(readText(file), dirname(resolve(file)));
+  return check(parseText(readText(file)), dirname(resolve(file)), fileProblems);
 }
 
-/** As `loadConfig`, from text. */
+/** As `loadConfig`, from text, and without a look at other files. */
 export function parseConfig(text: string, baseDir: string): Config {
   return checkConfig(parseText(text), baseDir);
 }
 
-/** As `loadConfig`, from a value. */
+/** As `parseConfig`, from a value. */
 export function checkConfig(given: unknown, baseDir: string): Config {
+  return check(given, baseDir, () => []);
+}
+
+/** @param files looks at what is beside the config */
+function check(given: unknown, baseDir: string, files: (sections: FileSections) => string[]): Config {
   if (!isMap(given)) {
     throw new ConfigError([`config: expected a map with the key nodes, got ${shown(given, "")}`]);
   }
-  const sections = configSections(baseDir);
-  const problems = unknownKeys(given, Object.keys(sections));
+  const schemas = configSections(baseDir);
+  const problems = unknownKeys(given, Object.keys(schemas));
   const parsed: Record<string, unknown> = {};
-  for (const [name, schema] of Object.entries(sections)) {
+  for (const [name, schema] of Object.entries(schemas)) {
     const result = schema.safeParse(given[name], { reportInput: true });
     if (result.success) parsed[name] = result.data;
     else problems.push(...result.error.issues.flatMap((issue) => describe(issue, name)));
   }
-  problems.push(...checkTogether(parsed as PartialConfig<Parsed>, given));
+  const sections = parsed as PartialConfig<Parsed>;
+  problems.push(...checkTogether(sections, given), ...files(sections));
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(complete(parsed as Parsed)) as Config;
 }
@@ -73,21 +72,19 @@ export function configJsonSchema(): Record<string, unknown> {
   const json = z.toJSONSchema(schema, { io: "input" });
   const full = json.properties?.listen;
   if (typeof full !== "object") throw new TypeError("expected a schema of listen");
-  const { default: fallback, description, ...map } = full;
+  const { default: fallback, description, live, ...map } = full;
   // Its short form gets lost on the way: text is made a map before the schema sees it.
-  const listen = { description, default: fallback, anyOf: [{ type: "string" }, map] };
+  const listen = { description, live, default: fallback, anyOf: [{ type: "string" }, map] };
   return { ...json, properties: { ...json.properties, listen } };
 }
 
 /** The defaults that depend on other settings. */
 function complete(parsed: Parsed) {
-  const { tls, ...admin } = parsed.admin;
   const { journal } = parsed;
   const untilPurged = parsed.app.snapshot === null ? "keep" : 86_400_000;
   const retention = journal.retention ?? untilPurged;
   return {
     ...parsed,
-    admin: { ...admin, listen: { ...admin.listen, tls } },
     /** `retention` null: bodies are kept. */
     journal: { ...journal, retention: retention === "keep" ? null : retention },
   };

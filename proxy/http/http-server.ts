@@ -11,12 +11,12 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from "n
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Config } from "../config/config.ts";
+import { readTls, type TlsPair } from "../config/tls-files.ts";
 import { LbError, toLbError } from "../errors.ts";
 import { answerOnSocket, clientError } from "./client-error.ts";
 import { Clients } from "./clients.ts";
 import { type Inspected, Inspector } from "./framing.ts";
 import { sendProblem } from "./problem.ts";
-import { readTls, type TlsPair } from "./tls-files.ts";
 import { type Connection, responseClass, type TrafficResponse } from "./traffic-response.ts";
 
 /** Gets each request that is fit to be forwarded, on one connection one after the other. */
@@ -31,6 +31,8 @@ export type RefusedListener = (error: LbError, request: IncomingMessage | null) 
 
 /** Requests that one connection may have waiting behind the one being answered. */
 const PIPELINE = 64;
+/** ms; fixed, since a listener cannot change it while it runs. */
+const HANDSHAKE_TIMEOUT = 10_000;
 
 /** Asks for the body of a client that waits for 100 Continue. To be called before a body is read. */
 export function wantBody(response: ServerResponse, inspected: Inspected): void {
@@ -66,7 +68,7 @@ export class TrafficServer {
     this.#refused = refused;
     this.#crowded = crowded;
     this.#inspector = this.#createInspector(config);
-    this.#tls = config.listen.tls && readTls(config.listen.tls);
+    this.#tls = config.listen.tls && readTls(config.listen.tls, "listen/tls");
     this.server = this.#createServer(config);
     this.#applyLimits(config);
     this.#wire();
@@ -84,7 +86,7 @@ export class TrafficServer {
 
   /** Binds the configured address; gives what it became (port 0). */
   async listen(): Promise<{ host: string; port: number }> {
-    const { host, port } = this.#config.listen;
+    const { host, port } = this.#config.listen.address;
     await listening(this.server, host, port);
     return { host, port: (this.server.address() as AddressInfo).port };
   }
@@ -139,7 +141,7 @@ export class TrafficServer {
       ...this.#tls,
       minVersion: "TLSv1.2",
       ALPNProtocols: ["http/1.1"],
-      handshakeTimeout: config.limits.headerTimeout,
+      handshakeTimeout: HANDSHAKE_TIMEOUT,
     });
   }
 

@@ -2,7 +2,7 @@
 
 import type { LbError } from "../errors.ts";
 import type { NewRecord, NodeRow, StoredAck, StoredAnswer } from "../record.ts";
-import type { Only } from "./journal.ts";
+import type { JournalLimits, Only } from "./journal.ts";
 import type { MacKeys } from "./seal.ts";
 
 /** One change, carried out in the order of the calls. Bodies travel apart, packed, in the same order. */
@@ -47,6 +47,9 @@ export interface BatchMessage {
   /** The packed bodies of appends and settles. */
   readonly bodies: Uint8Array;
 }
+
+/** In the order in which they were sent. */
+export type ToWorker = BatchMessage | { readonly limits: JournalLimits } | "close";
 
 /** What became of an append; the numbers go over the wire. */
 export const RECORDED = 0;

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { LbError } from "../errors.ts";
 import type { JournalRecord, NewRecord, NodeRow, StoredAck, StoredAnswer, WriteStory } from "../record.ts";
-import type { Appended, Journal, JournalMeter, JournalStats, Only, Seen } from "./journal.ts";
+import type { Appended, Journal, JournalLimits, JournalMeter, JournalStats, Only, Seen } from "./journal.ts";
 import {
   type Answered,
   Batch,
@@ -17,6 +17,7 @@ import {
   type Question,
   RECORDED,
   type ReadReply,
+  type ToWorker,
   unpack,
 } from "./journal-batch.ts";
 import type { Page } from "./journal-query.ts";
@@ -167,6 +168,12 @@ export class WorkerJournal implements Journal {
     return this.#ask({ ask: "purge", early });
   }
 
+  configure(limits: JournalLimits): void {
+    if (this.#over) return;
+    this.stats.maxBytes = limits.maxBytes;
+    this.#worker.postMessage({ limits } satisfies ToWorker);
+  }
+
   flush(): Promise<void> {
     return this.#ask({ ask: "flush" });
   }
@@ -181,7 +188,7 @@ export class WorkerJournal implements Journal {
     // It failed before or meanwhile, and has nothing to say any more.
     if (this.#over) return;
     this.#over = closedError();
-    this.#worker.postMessage("close");
+    this.#worker.postMessage("close" satisfies ToWorker);
     await once(this.#worker, "exit");
   }
 
@@ -250,7 +257,7 @@ export class WorkerJournal implements Journal {
     this.#inFlight = batch;
     this.#postedAt = performance.now();
     const message = batch.message();
-    this.#worker.postMessage(message, [message.bodies.buffer]);
+    this.#worker.postMessage(message satisfies ToWorker, [message.bodies.buffer]);
   }
 
   #unschedule(): void {

@@ -2,6 +2,7 @@
 
 import { LbError } from "../errors.ts";
 import type { HeadMark } from "./head-mark.ts";
+import type { JournalLimits } from "./journal.ts";
 import type { PackedAck } from "./journal-acks.ts";
 import {
   ACK_FIELDS,
@@ -23,8 +24,8 @@ export interface CommitterParts {
   readonly store: JournalStore;
   readonly mark: Pick<HeadMark, "write">;
   readonly sealer: Sealer;
-  readonly maxBytes: number;
-  readonly idempotencyWindow: number;
+  /** Asked at each commit. */
+  readonly limits: () => Pick<JournalLimits, "maxBytes" | "idempotencyWindow">;
 }
 
 /** What of a batch is stored. Each next step needs less room on the disk. */
@@ -141,7 +142,7 @@ class Transaction {
     this.#parts = parts;
     this.#bodies = bodies;
     this.#step = step;
-    this.#room = parts.maxBytes - parts.store.usedBytes;
+    this.#room = parts.limits().maxBytes - parts.store.usedBytes;
   }
 
   apply(op: Op): void {
@@ -168,9 +169,10 @@ class Transaction {
 
   #append(op: Op & { op: "append" }): void {
     const body = this.#take(op.length);
-    const { store, idempotencyWindow } = this.#parts;
+    const { store, limits } = this.#parts;
     const { idempotencyKey: key, fingerprint } = op;
-    const seen = key === null ? null : seenBefore(store, { key, fingerprint }, this.#at - idempotencyWindow);
+    const seen =
+      key === null ? null : seenBefore(store, { key, fingerprint }, this.#at - limits().idempotencyWindow);
     if (seen) this.appended.push(seen.kind === "repeat" ? REPEAT : MISMATCH, seen.seq, 0);
     else if (this.#step !== "all" || this.#room < op.length + ROW_BYTES) this.appended.push(FULL, 0, 0);
     else this.appended.push(RECORDED, this.#record(op, body), this.#at);

@@ -1,13 +1,10 @@
 /** Dropping what nobody needs any more, oldest first, in steps short enough not to hold up a commit. */
 
+import type { JournalLimits } from "./journal.ts";
 import type { JournalStore } from "./journal-store.ts";
 
-export interface PurgeLimits {
-  /** ms after which bodies that every member acked go; null: never. */
-  readonly retention: number | null;
-  /** ms for which an Idempotency-Key is remembered: rows stay at least as long. */
-  readonly idempotencyWindow: number;
-}
+/** Rows stay at least as long as an Idempotency-Key is remembered. */
+export type PurgeLimits = Pick<JournalLimits, "retention" | "idempotencyWindow">;
 
 const STEP_ROWS = 500;
 const STEP_BYTES = 4 * 1024 * 1024;

@@ -91,15 +91,20 @@ export class JournalStore {
   state: State;
   readonly gaps: readonly { readonly first: number; readonly last: number }[];
 
-  /** @param maxBytes the file never grows beyond it */
+  /** @param maxBytes see `limit` */
   constructor(file: string, maxBytes: number) {
     this.#db = lockedDatabase(file);
     // Left by the look at the file before it was locked; nobody can be using it now.
     rmSync(`${file}-shm`, { force: true });
-    this.#db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE)}`);
+    this.limit(maxBytes);
     this.#sql = prepareAll(this.#db);
     this.gaps = this.#sql.gaps.all() as unknown as { first: number; last: number }[];
     this.state = this.#load();
+  }
+
+  /** The file never grows beyond so many bytes; what it holds already stays. */
+  limit(maxBytes: number): void {
+    this.#db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE)}`);
   }
 
   begin(): void {

@@ -7,7 +7,7 @@
 import { statfsSync } from "node:fs";
 import { isMainThread, type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { LbError } from "../errors.ts";
-import type { JournalOptions } from "./journal.ts";
+import type { JournalLimits, JournalOptions } from "./journal.ts";
 import type {
   Answered,
   BatchMessage,
@@ -15,10 +15,11 @@ import type {
   DiskRoom,
   FromWorker,
   Question,
+  ToWorker,
   WireError,
 } from "./journal-batch.ts";
 import { type Committed, Committer } from "./journal-commit.ts";
-import { messageOf, type OpenedStore, openStore } from "./journal-open.ts";
+import { hardLimit, messageOf, type OpenedStore, openStore } from "./journal-open.ts";
 import { nextPurge, purge } from "./journal-purge.ts";
 import { answerQuestion } from "./journal-query.ts";
 import { macKeys, Sealer } from "./seal.ts";
@@ -48,25 +49,28 @@ export function serveJournal(): void {
 
 class JournalServer {
   readonly #port: MessagePort;
-  readonly #options: JournalOptions;
+  readonly #dataDir: string;
   readonly #opened: OpenedStore;
   readonly #sealer: Sealer;
   readonly #committer: Committer;
+  #limits: JournalLimits;
   #purgeTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(port: MessagePort, options: JournalOptions, opened: OpenedStore) {
     this.#port = port;
-    this.#options = options;
+    this.#dataDir = options.dataDir;
+    this.#limits = options;
     this.#opened = opened;
     this.#sealer = new Sealer(opened.master);
-    this.#committer = new Committer({ ...opened, ...options, sealer: this.#sealer });
+    this.#committer = new Committer({ ...opened, limits: () => this.#limits, sealer: this.#sealer });
   }
 
   start(): void {
     const { id, foundedEmpty, master, store } = this.#opened;
-    this.#port.on("message", (message: BatchMessage | "close") => {
+    this.#port.on("message", (message: ToWorker) => {
       if (message === "close") this.#guard(() => this.#close());
+      else if ("limits" in message) this.#guard(() => this.#configure(message.limits));
       else this.#guard(() => this.#batch(message));
     });
     this.#purgeTimer = setInterval(() => this.#guard(() => this.#look()), PURGE_EVERY);
@@ -79,7 +83,7 @@ class JournalServer {
       head,
       first,
       usedBytes: store.usedBytes,
-      disk: roomOf(this.#options.dataDir),
+      disk: roomOf(this.#dataDir),
     });
   }
 
@@ -92,6 +96,11 @@ class JournalServer {
       this.#stop();
       send(this.#port, { news: "failed", error: wireError(error) });
     }
+  }
+
+  #configure(limits: JournalLimits): void {
+    this.#limits = limits;
+    this.#opened.store.limit(hardLimit(limits.maxBytes));
   }
 
   #batch(batch: BatchMessage): void {
@@ -116,7 +125,7 @@ class JournalServer {
     try {
       if (question.ask === "flush") return { value: null };
       if (question.ask === "purge") return { value: this.#purgeAll(question.early) };
-      const { idempotencyWindow } = this.#options;
+      const { idempotencyWindow } = this.#limits;
       return {
         value: answerQuestion({ ...this.#opened, sealer: this.#sealer, idempotencyWindow }, question),
       };
@@ -134,7 +143,7 @@ class JournalServer {
   /** A figure that cannot be had stays as it was: nothing that is stored hangs on it. */
   #tellRoom(): void {
     try {
-      send(this.#port, { news: "disk", disk: roomOf(this.#options.dataDir) });
+      send(this.#port, { news: "disk", disk: roomOf(this.#dataDir) });
     } catch {}
   }
 
@@ -148,16 +157,16 @@ class JournalServer {
 
   #purgeAll(early: boolean): number {
     while (this.#purgeStep()) this.#committer.checkpointIfDue();
-    const enough = this.#options.maxBytes * 0.9;
+    const enough = this.#limits.maxBytes * 0.9;
     while (early && this.#opened.store.usedBytes > enough && this.#purgeStep(0)) {
       this.#committer.checkpointIfDue();
     }
     return this.#opened.store.state.first;
   }
 
-  #purgeStep(retention = this.#options.retention): boolean {
+  #purgeStep(retention = this.#limits.retention): boolean {
     const { store } = this.#opened;
-    const step = nextPurge(store, { ...this.#options, retention }, Date.now());
+    const step = nextPurge(store, { ...this.#limits, retention }, Date.now());
     return step !== null && this.#committer.alone(() => purge(store, step));
   }
 

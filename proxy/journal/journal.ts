@@ -19,7 +19,8 @@ export interface JournalPlace {
   readonly cluster: string;
 }
 
-export interface JournalOptions extends JournalPlace {
+/** What may change while it is open. */
+export interface JournalLimits {
   /** Bytes; appends are refused at it (journal_full), acks and purge still work. */
   readonly maxBytes: number;
   /** ms; how long an Idempotency-Key is remembered. */
@@ -27,6 +28,8 @@ export interface JournalOptions extends JournalPlace {
   /** ms after which bodies that every member acked are purged; null keeps them. */
   readonly retention: number | null;
 }
+
+export interface JournalOptions extends JournalPlace, JournalLimits {}
 
 export type Appended =
   /** Fsynced as a new record. */
@@ -133,6 +136,8 @@ export interface Journal {
    * before their time, too, oldest first, until a tenth of the room is free.
    */
   purge(early?: boolean): Promise<number>;
+  /** These hold from the next commit on. */
+  configure(limits: JournalLimits): void;
   /** Everything buffered is on disk when it resolves. */
   flush(): Promise<void>;
   close(): Promise<void>;

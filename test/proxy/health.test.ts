@@ -123,3 +123,11 @@ test("nothing is checked any more after stop", async (t) => {
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([checks, changes], [[], []]);
 });
+
+test("a shorter interval counts from now on, not only after the check that was due by the longer one", async (t) => {
+  const target = await startNode(t);
+  const { health, checks } = watch(t, target, { interval: 3_600_000 });
+  await until(() => checks.length === 1);
+  health.configure({ interval: 20, timeout: 500, rise: 2, fall: 3, path: null });
+  await until(() => checks.length > 3);
+});

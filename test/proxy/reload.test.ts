@@ -2,8 +2,17 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { arrived, gate, header, readsAt, seqsAt, startCluster, writesAt } from "../support/bare-cluster.ts";
-import { ask, type Reply, read, register } from "../support/client.ts";
+import {
+  arrived,
+  gate,
+  header,
+  QUICK,
+  readsAt,
+  seqsAt,
+  startCluster,
+  writesAt,
+} from "../support/bare-cluster.ts";
+import { ask, key, type Reply, read, register } from "../support/client.ts";
 import { startNode, type TestNode } from "../support/nodes.ts";
 import { until } from "../support/wait.ts";
 
@@ -194,5 +203,71 @@ test("two SIGHUPs at once end with the newer config", async (t) => {
   assert.deepEqual(
     (await balancer.status()).nodes.map(({ name }) => name),
     ["app1", "app2", "app3"],
+  );
+});
+
+test("SIGHUP changes what is logged: access lines and level", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  const accessLines = () => balancer.output().match(/"msg":"request"/g)?.length ?? 0;
+  await read(balancer);
+  await until(() => accessLines() === 1);
+  await balancer.reload({ nodes: [...listed], config: { log: { access: false } } });
+  await read(balancer);
+  await balancer.reload({ nodes: [...listed], config: { log: { level: "warn" } } });
+  await read(balancer);
+  await balancer.reload({ nodes: [...listed] });
+  await read(balancer);
+  // Lines go out in their order: one of the two in between would be here before the last one.
+  await until(() => accessLines() > 1);
+  assert.equal(accessLines(), 2);
+});
+
+test("SIGHUP changes for how long an Idempotency-Key is remembered", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  const seq = async () => (await register(balancer, "ada", key("k"))).headers["lb-seq"];
+  assert.deepEqual([await seq(), await seq()], ["1", "1"]);
+  const config = { writes: { ...QUICK, idempotencyWindow: "1s" } };
+  await balancer.reload({ nodes: [...listed], config });
+  await until(async () => (await seq()) === "2");
+});
+
+test("SIGHUP changes for how long bodies are kept", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  await register(balancer, "ada");
+  const config = { writes: { ...QUICK, idempotencyWindow: "1s" }, journal: { retention: "1s" } };
+  await balancer.reload({ nodes: [...listed], config });
+  await until(async () => (await balancer.status()).first === 2);
+});
+
+test("SIGHUP changes the size at which the journal is full", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  const status = await balancer.reload({ nodes: [...listed], config: { journal: { maxSize: "5MiB" } } });
+  assert.equal(status.journalMaxBytes, 5 * 1024 * 1024);
+});
+
+test("SIGHUP declares a node empty that waits for nothing else: it gets every write from the first", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  await register(balancer, "ada");
+  const added = await startNode(t);
+  const node = { name: "app2", url: added.url };
+  await balancer.reload({ nodes: [...listed, { ...node, empty: false }] });
+  await until(async () => /not declared empty/.test((await balancer.node("app2")).bootstrap ?? ""));
+  await balancer.reload({ nodes: [...listed, { ...node, empty: true }] });
+  await balancer.reached("app2", "in-sync");
+  assert.deepEqual(seqsAt(added), [1]);
+});
+
+test("SIGHUP says that the app offers snapshots: a node that waits for one gets it", async (t) => {
+  const { balancer, listed } = await startCluster(t, 1);
+  await register(balancer, "ada");
+  const added = await startNode(t);
+  const nodes = [...listed, { name: "app2", url: added.url, empty: false }];
+  await balancer.reload({ nodes });
+  await until(async () => /offers no snapshot/.test((await balancer.node("app2")).bootstrap ?? ""));
+  await balancer.reload({ nodes, config: { app: { snapshot: "/lb/snapshot" } } });
+  await balancer.reached("app2", "in-sync");
+  assert.deepEqual(
+    added.log.filter(({ url }) => url === "/lb/snapshot").map(({ method }) => method),
+    ["PUT"],
   );
 });

@@ -242,7 +242,8 @@ export async function startAdmin(
   for (const [name, password] of Object.entries(PASSWORDS))
     writeFileSync(join(folder, name), `${password}\n`);
   const config: AdminConfig = {
-    listen: { host: "127.0.0.1", port: 0, tls },
+    listen: { host: "127.0.0.1", port: 0 },
+    tls,
     user: "admin",
     passwordFile: join(folder, "admin"),
     viewer: { user: "guest", passwordFile: join(folder, "viewer") },

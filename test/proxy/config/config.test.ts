@@ -40,7 +40,7 @@ health: { interval: 1s, timeout: 500ms, rise: 2, fall: 3 }
   assert.deepEqual(config.routes, parse(NODE).routes);
   assert.equal(config.admin.passwordFile, "/etc/lb/admin.password");
   assert.equal(config.dataDir, "/etc/lb/data");
-  assert.deepEqual(config.listen, { host: "127.0.0.1", port: 8080, tls: null });
+  assert.deepEqual(config.listen, { address: { host: "127.0.0.1", port: 8080 }, tls: null });
 });
 
 test("everything that is not named has its default", () => {
@@ -104,7 +104,10 @@ test("JSON with tabs, TLS, IPv6 and other forms are read", () => {
       "\t",
     ),
   );
-  assert.deepEqual(config.listen, { host: "::", port: 443, tls: { cert: "/etc/lb/c.pem", key: "/k.pem" } });
+  assert.deepEqual(config.listen, {
+    address: { host: "::", port: 443 },
+    tls: { cert: "/etc/lb/c.pem", key: "/k.pem" },
+  });
   assert.equal(config.nodes[0]?.url, "http://app");
   assert.equal(config.writes.sendTimeout, 1500);
   assert.equal(config.writes.backoff.min, 1500);

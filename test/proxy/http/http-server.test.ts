@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { connect } from "node:tls";
+import { readTls } from "../../../proxy/config/tls-files.ts";
 import { createTrafficServer } from "../../../proxy/http/http-server.ts";
-import { readTls } from "../../../proxy/http/tls-files.ts";
-import { makeCertificate } from "../../support/certificate.ts";
+import { certificateIn } from "../../support/certificate.ts";
 import { rawConnect, rawRequest } from "../../support/raw-http.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { startTraffic, trafficConfig } from "../../support/traffic.ts";
@@ -225,8 +224,9 @@ test("new trusted proxies apply to connections that are open", async (t) => {
 });
 
 test("TLS: requests come as https; a new certificate is taken without a restart, a wrong one refused", async (t) => {
-  const first = certificate(t, "first");
-  const second = certificate(t, "second");
+  const folder = tempFolder(t);
+  const first = certificateIn(folder, "first");
+  const second = certificateIn(folder, "second");
   const config = trafficConfig(
     "",
     `listen: { address: "127.0.0.1:0", tls: { cert: "${first.cert}", key: "${first.key}" } }`,
@@ -234,9 +234,9 @@ test("TLS: requests come as https; a new certificate is taken without a restart,
   const traffic = await startTraffic(t, config);
   assert.match((await tlsGet(traffic.port)).answer, /"X-Forwarded-Proto","https"/);
   assert.equal((await tlsGet(traffic.port)).subject, "first");
-  assert.throws(() => readTls({ cert: second.cert, key: first.key }));
+  assert.throws(() => readTls({ cert: second.cert, key: first.key }, "listen/tls"));
   assert.equal((await tlsGet(traffic.port)).subject, "first");
-  traffic.server.renew(readTls(second));
+  traffic.server.renew(readTls(second, "listen/tls"));
   assert.equal((await tlsGet(traffic.port)).subject, "second");
 });
 
@@ -248,11 +248,4 @@ async function tlsGet(port: number): Promise<{ answer: string; subject: string |
   let answer = "";
   for await (const chunk of socket) answer += chunk;
   return { answer, subject };
-}
-
-function certificate(t: TestContext, name: string): { cert: string; key: string } {
-  const folder = tempFolder(t);
-  const pair = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
-  makeCertificate(pair, name);
-  return pair;
 }

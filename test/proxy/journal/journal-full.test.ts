@@ -84,8 +84,8 @@ function hardLimited(t: TestContext, maxBytes: number) {
   const options = journalOptions(tempFolder(t));
   const opened = openStore(options, maxBytes - 1024 * KIB, true);
   t.after(() => opened.store.close());
-  const limits = { maxBytes: Number.MAX_SAFE_INTEGER, idempotencyWindow: 0 };
-  const committer = new Committer({ ...opened, ...limits, sealer: new Sealer(opened.master) });
+  const limits = () => ({ maxBytes: Number.MAX_SAFE_INTEGER, idempotencyWindow: 0 });
+  const committer = new Committer({ ...opened, limits, sealer: new Sealer(opened.master) });
   const commit = (put: (batch: Batch) => void) => {
     const batch = new Batch();
     put(batch);
@@ -170,8 +170,8 @@ test("no room to empty the log into the database: the log is used further", asyn
   made.close();
   const store = new TightStore(join(options.dataDir, "journal.db"), options.maxBytes);
   t.after(() => store.close());
-  const limits = { maxBytes: options.maxBytes, idempotencyWindow: 0 };
-  const committer = new Committer({ id, store, mark, sealer: new Sealer(master), ...limits });
+  const limits = () => ({ maxBytes: options.maxBytes, idempotencyWindow: 0 });
+  const committer = new Committer({ id, store, mark, sealer: new Sealer(master), limits });
   const { request } = newRecord(1);
   const huge = newRecord(1, { request: { ...request, body: Buffer.alloc(5 * KIB * KIB) } });
   for (let seq = 1; seq <= 3; seq++) {
@@ -188,8 +188,24 @@ test("an error of the disk is not taken for a lack of room: the commit throws", 
     throw Object.assign(new Error("EIO: i/o error, write"), { code: "EIO" });
   };
   const parts = { id, store, mark: { write: failing }, sealer: new Sealer(master) };
-  const committer = new Committer({ ...parts, maxBytes: 2048 * KIB, idempotencyWindow: 0 });
+  const committer = new Committer({
+    ...parts,
+    limits: () => ({ maxBytes: 2048 * KIB, idempotencyWindow: 0 }),
+  });
   const batch = new Batch();
   batch.append({ record: newRecord(1), ...nobody });
   assert.throws(() => committer.commit(batch.message()), /EIO/);
+});
+
+test("a limit that is raised while the journal is open lets more writes in; one that is lowered refuses them", async (t) => {
+  const options = journalOptions(tempFolder(t), { maxBytes: 256 * KIB });
+  const journal = await openTestJournal(t, options);
+  // More than the reserve, too, which SQLite keeps to.
+  const raised = { ...options, maxBytes: 4096 * KIB };
+  await fill(journal);
+  journal.configure(raised);
+  assert.ok((await fill(journal)).length > 500);
+  journal.configure(options);
+  await assert.rejects(journal.append(large(1)), { code: "journal_full" });
+  assert.equal(journal.stats.maxBytes, options.maxBytes);
 });
