@@ -129,6 +129,12 @@ class Leg implements Dispatcher.DispatchHandler {
 
 export type { LegOutcome };
 
+/** What went wrong, of an attempt that was not the last word: an answer to be retried, or none (status null). */
+export function failureOf(attempt: Attempt): { status: number | null; reason: string } {
+  if (attempt.kind === "answer") return { status: attempt.status, reason: `answered ${attempt.status}` };
+  return { status: null, reason: attempt.reason };
+}
+
 /** Why an attempt has no answer. `connect`: nobody listens there; the node's process is gone, not slow. */
 export function failedOutcome(error: unknown, timedOut: boolean): LegOutcome {
   if (timedOut) return "timeout";

@@ -1,14 +1,26 @@
 /** What an operator sees and may do: the admin listener's view of the balancer. */
 
-import type { NodeStatus, ResyncRequest, ResyncStarted, RouteStatus, Status, VerifyReport } from "./api.ts";
+import type {
+  FollowedWrite,
+  NodeStatus,
+  ResyncRequest,
+  ResyncStarted,
+  RouteStatus,
+  Status,
+  VerifyReport,
+  WriteDetails,
+} from "./api.ts";
 import type { Bootstrap } from "./bootstrap.ts";
 import type { Cluster, Member } from "./cluster.ts";
 import type { Config, RouteConfig } from "./config/config.ts";
 import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
+import { followWrite } from "./followed-write.ts";
+import { fieldValues } from "./http/headers.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { WriteStory } from "./record.ts";
+import type { Replies } from "./replies.ts";
 import { verifyNodes } from "./verify.ts";
 
 /** Facts of the process that the operator's view shows beside the nodes. */
@@ -27,6 +39,7 @@ export interface OperatorOptions {
   readonly cluster: Cluster;
   readonly journal: Journal;
   readonly bootstrap: Bootstrap;
+  readonly replies: Replies;
   readonly config: () => Config;
   readonly facts: ProcessFacts;
 }
@@ -111,32 +124,31 @@ export class Operator implements Control {
     return this.#nodeStatus(this.#options.cluster.member(name));
   }
 
-  async writes(pending: boolean, limit: number): Promise<readonly WriteStory[]> {
+  async writes(pending: boolean, limit: number): Promise<readonly FollowedWrite[]> {
     const { journal } = this.#options;
-    if (pending) return await journal.pending(limit);
-    const stories: WriteStory[] = [];
-    for (let seq = journal.head; seq > 0 && stories.length < limit; seq--) {
-      const story = await journal.story(seq);
-      if (story === null) break;
-      stories.push(story);
+    const stories = pending ? await journal.pending(limit) : await this.#newest(limit);
+    return stories.map((story) => this.#follow(story));
+  }
+
+  async write(seq: number): Promise<WriteDetails> {
+    const { journal } = this.#options;
+    const story = await journal.story(seq);
+    if (story === null) {
+      const { first, head } = journal;
+      throw new LbError("unknown_write", `expected a seq of ${first} to ${head}, got ${seq}`);
     }
-    return stories.reverse();
+    const [record] = story.purged ? [] : await journal.read(seq, 1);
+    const [requestId = null] = fieldValues(record?.request.headers ?? [], "x-request-id");
+    return { ...this.#follow(story), requestId };
   }
 
-  async write(seq: number): Promise<WriteStory> {
-    const story = await this.#options.journal.story(seq);
-    if (story !== null) return story;
-    const { first, head } = this.#options.journal;
-    throw new LbError("unknown_write", `expected a seq of ${first} to ${head}, got ${seq}`);
-  }
-
-  async retryWrite(seq: number): Promise<WriteStory> {
+  async retryWrite(seq: number): Promise<WriteDetails> {
     await this.write(seq);
     await this.#options.cluster.retry(seq);
     return await this.write(seq);
   }
 
-  async skipWrite(seq: number): Promise<WriteStory> {
+  async skipWrite(seq: number): Promise<WriteDetails> {
     await this.write(seq);
     await this.#options.cluster.skip(seq);
     return await this.write(seq);
@@ -148,6 +160,33 @@ export class Operator implements Control {
       this.#verifying = null;
     });
     return this.#verifying;
+  }
+
+  async #newest(limit: number): Promise<readonly WriteStory[]> {
+    const { journal } = this.#options;
+    const stories: WriteStory[] = [];
+    for (let seq = journal.head; seq > 0 && stories.length < limit; seq--) {
+      const story = await journal.story(seq);
+      if (story === null) break;
+      stories.push(story);
+    }
+    return stories.reverse();
+  }
+
+  #follow(story: WriteStory): FollowedWrite {
+    const { cluster, replies, config } = this.#options;
+    const { routes, writes } = config();
+    const route = routes.find(({ name }) => name === story.route);
+    return followWrite(story, {
+      nodes: cluster.members.map(({ node, delivery }) => ({
+        node,
+        progress: delivery.progressOf(story.seq),
+      })),
+      replies: replies.of(story.seq),
+      policy: route?.to === "all" ? route.ack : null,
+      sendTimeout: writes.sendTimeout,
+      now: Date.now(),
+    });
   }
 
   async #takeOut(name: string, event: "drain" | "maint", force: boolean): Promise<NodeStatus> {

@@ -12,6 +12,7 @@ import type { Log } from "./log.ts";
 import type { Metrics, WriteOutcome } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { Exchange, Reader } from "./reader.ts";
+import type { Replies } from "./replies.ts";
 import { type Match, RouteTable } from "./route-table.ts";
 
 /** Since the start; what `status` shows of a route. */
@@ -25,6 +26,7 @@ export interface RouterOptions {
   readonly config: Pick<Config, "routes" | "app">;
   readonly reader: Reader;
   readonly broadcaster: Broadcaster;
+  readonly replies: Replies;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -141,6 +143,10 @@ export class Router {
     const ms = performance.now() - startedAt;
     const status = code === "client_left" ? 0 : response.statusCode;
     this.#over(route.name, status);
+    if (seq !== undefined) {
+      const reply = { at: Date.now(), ms, status, code: code ?? null, repeat: outcome === "repeat" };
+      this.#options.replies.note(seq, reply);
+    }
     if (outcome === "repeat" || outcome === "mismatch") this.#options.metrics.idempotency(outcome);
     this.#options.metrics.writeDone(route.name, outcome, status, ms / 1000);
     this.#options.log.request({

@@ -14,6 +14,7 @@ import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { Operator } from "./operator.ts";
 import { Reader } from "./reader.ts";
+import { Replies } from "./replies.ts";
 import { Router } from "./router.ts";
 
 export interface BalancerOptions {
@@ -108,7 +109,8 @@ export async function startBalancer({
     makeRoom: () => eviction.makeRoom(),
     settings: () => ({ ...config.writes, ...config.limits }),
   });
-  const router = new Router({ config, reader, broadcaster, metrics, log });
+  const replies = new Replies();
+  const router = new Router({ config, reader, broadcaster, replies, metrics, log });
   const traffic = createTrafficServer(
     config,
     (request, response, inspected) => router.handle(request, response, inspected),
@@ -120,6 +122,7 @@ export async function startBalancer({
     cluster,
     journal,
     bootstrap,
+    replies,
     config: () => config,
     facts: {
       version,

@@ -7,7 +7,7 @@ import { Aside } from "./aside.ts";
 import type { RouteConfig } from "./config/config.ts";
 import { LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
-import type { Attempt } from "./leg.ts";
+import { type Attempt, failureOf } from "./leg.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
@@ -378,11 +378,6 @@ export class Writes {
 
 function names(nodes: readonly UpstreamNode[]): string[] {
   return nodes.map(({ name }) => name);
-}
-
-function failureOf(attempt: Attempt): { status: number | null; reason: string } {
-  if (attempt.kind === "answer") return { status: attempt.status, reason: `answered ${attempt.status}` };
-  return { status: null, reason: attempt.reason };
 }
 
 /** What is kept for a repeat by the client. */
