@@ -15,6 +15,7 @@ import type { UpstreamNode } from "./node.ts";
 import { noticeState } from "./node-identity.ts";
 import type { NodeState } from "./node-state.ts";
 import { createPools, destroyPools, type NodePools } from "./pool.ts";
+import type { Exchange, ReadLegEnd } from "./reader.ts";
 import { RecentRecords } from "./recent-records.ts";
 import type { JournalRecord } from "./record.ts";
 import { Upstream } from "./upstream.ts";
@@ -153,10 +154,15 @@ export class Cluster {
   }
 
   /** What the read path saw of a node (passive health). */
-  readLeg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void {
-    this.#metrics.readLeg(node.name, outcome, (performance.now() - startedAt) / 1000);
+  readLeg({ inspected, route }: Exchange, { node, outcome, attempt, startedAt, error }: ReadLegEnd): void {
+    const ms = performance.now() - startedAt;
+    this.#metrics.readLeg(node.name, outcome, ms / 1000);
     node.reads++;
     if (outcome === "ok") return;
+    if (error !== null) {
+      const { requestId: id } = inspected;
+      this.#log.legFailed({ node: node.name, outcome, attempt, ms, route: route.name, id, error });
+    }
     if (outcome !== "aborted") node.readErrors++;
     this.#tellHealth(node, outcome, startedAt);
   }
@@ -271,8 +277,9 @@ export class Cluster {
     if (final) return;
     node.ackErrors++;
     const came = attempt.kind === "answer" ? { status: attempt.status } : { error: attempt.error };
-    const { seq, route } = record;
-    this.#log.legFailed({ node: node.name, outcome, attempt: number, ms: attempt.ms, seq, route, ...came });
+    const { seq, route, requestId: id } = record;
+    const { ms } = attempt;
+    this.#log.legFailed({ node: node.name, outcome, attempt: number, ms, seq, route, id, ...came });
     this.writes.failed(node, record, attempt);
     // Timeouts of writes are not health: the app may be busy with just this one.
     if (outcome !== "timeout") this.#tellHealth(node, outcome, 0);

@@ -104,7 +104,7 @@ async function run(file: string, config: Config): Promise<number | undefined> {
   const log = createLog(config.log);
   log.starting({ version: VERSION, config: file, cluster: config.cluster });
   const failed = (error: LbError) => {
-    log.journal({ next: "the process ends; start it again" }, error);
+    log.journalFailed("the process ends; start it again", error);
     log.fatal(error);
     process.exit(1);
   };
@@ -140,8 +140,7 @@ function onSignals(balancer: Balancer, file: string, log: Log): void {
 
 async function reload(balancer: Balancer, file: string, log: Log): Promise<void> {
   try {
-    await balancer.reload(loadConfig(file));
-    log.reloaded({ changes: [] });
+    log.reloaded({ changes: await balancer.reload(loadConfig(file)) });
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [String(error)];
     balancer.reloadRefused(problems);

@@ -16,7 +16,6 @@ import type { Config, RouteConfig } from "./config/config.ts";
 import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
 import { followWrite } from "./followed-write.ts";
-import { fieldValues } from "./http/headers.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { WriteStory } from "./record.ts";
@@ -138,8 +137,7 @@ export class Operator implements Control {
       throw new LbError("unknown_write", `expected a seq of ${first} to ${head}, got ${seq}`);
     }
     const [record] = story.purged ? [] : await journal.read(seq, 1);
-    const [requestId = null] = fieldValues(record?.request.headers ?? [], "x-request-id");
-    return { ...this.#follow(story), requestId };
+    return { ...this.#follow(story), requestId: record?.requestId ?? null };
   }
 
   async retryWrite(seq: number): Promise<WriteDetails> {

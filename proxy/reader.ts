@@ -37,11 +37,22 @@ export interface ReaderOptions {
 
 /** What the read path saw of a node; the owner decides what follows. */
 export interface ReadEvents {
-  /** Each attempt's end. */
-  leg(node: UpstreamNode, outcome: LegOutcome, startedAt: number): void;
+  leg(exchange: Exchange, end: ReadLegEnd): void;
   retried(route: string): void;
   /** The answer is through, or the client has its error; `error` null: a node's answer. */
   done(exchange: Exchange, error: LbError | null, node: UpstreamNode | null): void;
+}
+
+/** How one attempt at a read ended. */
+export interface ReadLegEnd {
+  readonly node: UpstreamNode;
+  readonly outcome: LegOutcome;
+  /** 1 for the first node that it was sent to. */
+  readonly attempt: number;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  /** Null: an answer came, or the client left. */
+  readonly error: Error | null;
 }
 
 /** One request from a client, and where its answer goes. */
@@ -117,7 +128,7 @@ class Read {
     this.#tried.push(node);
     const { inspected, request } = this.exchange;
     const pools = options.pools(node);
-    this.#leg = new ReadLeg(this, node, pools);
+    this.#leg = new ReadLeg(this, node, pools, this.#tried.length);
     node.readsInFlight++;
     pools.reads.dispatch(
       {
@@ -205,6 +216,7 @@ class ReadLeg implements Dispatcher.DispatchHandler {
   readonly #read: Read;
   readonly #node: UpstreamNode;
   readonly #pools: NodePools;
+  readonly #attempt: number;
   readonly #startedAt = performance.now();
   #timer: NodeJS.Timeout;
   #abort: (() => void) | null = null;
@@ -214,10 +226,11 @@ class ReadLeg implements Dispatcher.DispatchHandler {
   #timedOut = false;
   #aborted = false;
 
-  constructor(read: Read, node: UpstreamNode, pools: NodePools) {
+  constructor(read: Read, node: UpstreamNode, pools: NodePools, attempt: number) {
     this.#read = read;
     this.#node = node;
     this.#pools = pools;
+    this.#attempt = attempt;
     const { route, startedAt } = read.exchange;
     const left = route.timeout - (this.#startedAt - startedAt);
     this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
@@ -278,18 +291,20 @@ class ReadLeg implements Dispatcher.DispatchHandler {
 
   onError(error: Error): void {
     if (this.#over) return;
-    this.#finish(error instanceof LbError ? "aborted" : failedOutcome(error, this.#timedOut));
+    if (error instanceof LbError) this.#finish("aborted");
+    else this.#finish(failedOutcome(error, this.#timedOut), error);
     if (error instanceof LbError) this.#read.refused(error);
     else if (this.#begun) this.#read.broke(this.#node);
     else this.#read.failed(this.#node, new Error(reasonOf(error)), this.#timedOut);
   }
 
-  #finish(outcome: LegOutcome): void {
+  #finish(outcome: LegOutcome, error: Error | null = null): void {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
     this.#node.readsInFlight--;
-    this.#read.reader.options.events.leg(this.#node, outcome, this.#startedAt);
+    const end = { node: this.#node, outcome, attempt: this.#attempt, startedAt: this.#startedAt, error };
+    this.#read.reader.options.events.leg(this.#read.exchange, end);
   }
 }
 

@@ -31,8 +31,11 @@ export interface Balancer {
   readonly listen: string;
   readonly adminListen: string;
   readonly head: number;
-  /** Takes over a new config; what cannot change while running is refused with ConfigError. */
-  reload(config: Config): Promise<void>;
+  /**
+   * Takes over a new config, and gives the names of the sections that differ; what cannot change while running is
+   * refused with ConfigError.
+   */
+  reload(config: Config): Promise<readonly string[]>;
   /** A reload that was refused before it got here; `status` shows it. */
   reloadRefused(problems: readonly string[]): void;
   /** Accepts nothing new, finishes what is in flight within `drainTimeout`, flushes. True: nothing was cut. */
@@ -89,7 +92,7 @@ export async function startBalancer({
     pools: (node) => cluster.pools(node),
     limits: () => config.limits,
     events: {
-      leg: (node, outcome, legStartedAt) => cluster.readLeg(node, outcome, legStartedAt),
+      leg: (exchange, end) => cluster.readLeg(exchange, end),
       retried: (route) => metrics.retry(route),
       done: (exchange, error, node) => router.readDone(exchange, error, node),
     },
@@ -158,7 +161,9 @@ export async function startBalancer({
       const pair = next.listen.tls && readTls(next.listen.tls);
       admin.reload(next.admin);
       if (pair) traffic.renew(pair.cert, pair.key);
+      const changes = changedSections(config, next);
       config = next;
+      log.configure(next.log);
       traffic.configure(next);
       router.reload(next);
       metrics.setRoutes(names(next.routes));
@@ -166,6 +171,7 @@ export async function startBalancer({
       bootstrap.keepOnly(names(next.nodes));
       reload = { at: Date.now(), ok: true, problems: [] };
       metrics.reload(true);
+      return changes;
     },
 
     reloadRefused(problems) {
@@ -185,6 +191,11 @@ export async function startBalancer({
       return clean;
     },
   };
+}
+
+function changedSections(now: Config, next: Config): string[] {
+  const text = (config: Config, name: string) => JSON.stringify(Reflect.get(config, name));
+  return Object.keys(next).filter((name) => text(now, name) !== text(next, name));
 }
 
 /** What only a new start can change. */

@@ -1,12 +1,13 @@
 /**
- * Writes the pages that are made from tables in the code: docs/errors.md, docs/configuration.md and
- * docs/config.schema.json. With --check nothing is written, and the exit code says whether they are current.
+ * Writes the pages that are made from tables in the code: docs/errors.md, docs/configuration.md,
+ * docs/logs.md and docs/config.schema.json. With --check nothing is written, and the exit code says whether they are current.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configJsonSchema } from "../proxy/config/config.ts";
 import { ERROR_ROWS } from "../proxy/errors.ts";
+import { logsPage } from "./logs-doc.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const MADE = "<!-- Made by `node scripts/generate-docs.ts`: change the code, not this page. -->";
@@ -16,6 +17,7 @@ export function generatedPages(): Record<string, string> {
   return {
     "docs/errors.md": errorsPage(),
     "docs/configuration.md": configurationPage(),
+    "docs/logs.md": logsPage(MADE),
     "docs/config.schema.json": `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
   };
 }

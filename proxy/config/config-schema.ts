@@ -346,6 +346,14 @@ function logSection() {
       about: "The least that is logged.",
       default: "info",
     }),
-    access: flag({ about: "Whether each request is logged.", default: true }),
+    access: flag({ about: "Whether requests are logged.", default: true }),
+    sample: count(
+      { min: 0, max: 1, fraction: true },
+      {
+        about:
+          "Share of the reads that succeeded that are logged; errors, writes and clients that left always are.",
+        default: 1,
+      },
+    ),
   });
 }

@@ -247,7 +247,7 @@ export async function startAdmin(
   };
   const logged: Record<string, unknown>[] = [];
   const log = new Log(
-    { level: "info", access: true },
+    { level: "info", access: true, sample: 1 },
     { write: (line) => void logged.push(JSON.parse(line)) },
   );
   const metrics = createMetrics({
