@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { LbError } from "../../proxy/errors.ts";
 import { Log, type LogLevel, pathOf } from "../../proxy/log.ts";
 import { COMMON, LEVELS, LINES } from "../../proxy/log-table.ts";
+import { READ, sayAll } from "../support/log-samples.ts";
 
 function create({ level = "info" as LogLevel, access = true, sample = 1, random = Math.random } = {}) {
   const lines: Record<string, unknown>[] = [];
@@ -11,19 +12,9 @@ function create({ level = "info" as LogLevel, access = true, sample = 1, random 
   return { log: new Log({ level, access, sample }, out, random), lines, flushes: () => flushed };
 }
 
-const LINE = {
-  id: "r1",
-  client: "127.0.0.1",
-  method: "GET",
-  target: "/login",
-  route: "one-2",
-  status: 200,
-  ms: 1.5,
-};
-
 test("a request's line has its path, and never its query", () => {
   const { log, lines } = create();
-  log.request({ ...LINE, target: "/login?username=ann&password=secret1", node: "app1" });
+  log.request({ ...READ, target: "/login?username=ann&password=secret1", node: "app1" });
   assert.equal(lines[0]?.msg, "request");
   assert.equal(lines[0]?.path, "/login");
   assert.equal(lines[0]?.node, "app1");
@@ -40,7 +31,7 @@ test("a path ends at the query or the fragment, whichever comes first", () => {
 
 test("without access lines everything else is still logged", () => {
   const { log, lines } = create({ access: false });
-  log.request(LINE);
+  log.request(READ);
   log.nodeState("app1", "in-sync", "down", "3 checks failed");
   assert.deepEqual(
     lines.map(({ msg }) => msg),
@@ -50,7 +41,7 @@ test("without access lines everything else is still logged", () => {
 
 test("a level above info hides access lines, and not warnings", () => {
   const { log, lines } = create({ level: "warn" });
-  log.request(LINE);
+  log.request(READ);
   log.nodeState("app1", "in-sync", "down", "3 checks failed");
   log.nodeState("app1", "down", "catching-up", "came up");
   assert.deepEqual(
@@ -61,7 +52,7 @@ test("a level above info hides access lines, and not warnings", () => {
 
 test("access lines may wait, all others go out at once", () => {
   const { log, flushes } = create();
-  log.request(LINE);
+  log.request(READ);
   assert.equal(flushes(), 0);
   log.ready({ listen: "127.0.0.1:8080", admin: "127.0.0.1:1936", head: 0, nodes: 3, ms: 12 });
   assert.equal(flushes(), 1);
@@ -126,11 +117,11 @@ test("foreign text can't make a line of its own", () => {
 test("of reads that succeeded a share is logged, and says which; all else always is", () => {
   let turn = 0;
   const { log, lines } = create({ sample: 0.25, random: () => (turn++ % 4) / 4 });
-  for (let n = 0; n < 8; n++) log.request({ ...LINE, id: `read-${n}` });
-  log.request({ ...LINE, id: "missing", status: 404 });
-  log.request({ ...LINE, id: "failed", status: 502, code: "all_nodes_failed" });
-  log.request({ ...LINE, id: "left", status: 0 });
-  log.request({ ...LINE, id: "write", method: "POST", status: 201, seq: 7 });
+  for (let n = 0; n < 8; n++) log.request({ ...READ, id: `read-${n}` });
+  log.request({ ...READ, id: "missing", status: 404 });
+  log.request({ ...READ, id: "failed", status: 502, code: "all_nodes_failed" });
+  log.request({ ...READ, id: "left", status: 0 });
+  log.request({ ...READ, id: "write", method: "POST", status: 201, seq: 7 });
   assert.deepEqual(
     lines.map(({ id, sample }) => [id, sample]),
     [
@@ -146,62 +137,23 @@ test("of reads that succeeded a share is logged, and says which; all else always
 
 test("share 0 hides every read that succeeded, share 1 none, whatever the dice say", () => {
   const none = create({ sample: 0, random: () => 0 });
-  none.log.request(LINE);
+  none.log.request(READ);
   assert.equal(none.lines.length, 0);
   const all = create({ sample: 1, random: () => 0.999_999 });
-  all.log.request(LINE);
+  all.log.request(READ);
   assert.equal(all.lines.length, 1);
 });
 
 test("level, access lines and share can change while it runs", () => {
   const { log, lines } = create();
   log.configure({ level: "warn", access: true, sample: 1 });
-  log.request(LINE);
+  log.request(READ);
   log.configure({ level: "info", access: true, sample: 0 });
-  log.request(LINE);
+  log.request(READ);
   log.configure({ level: "info", access: true, sample: 1 });
-  log.request(LINE);
+  log.request(READ);
   assert.equal(lines.length, 1);
 });
-
-/** Every kind of line, with every field that it can have. */
-function sayAll(log: Log): void {
-  const error = new LbError("journal_failed", "disk");
-  log.starting({ version: "1", config: "/lb.yaml", cluster: "default" });
-  log.ready({ listen: "127.0.0.1:8080", admin: "127.0.0.1:1936", head: 7, nodes: 3, ms: 12 });
-  log.draining({ signal: "SIGTERM", reads: 1, writes: 2 });
-  log.stopped({ ms: 5, clean: true });
-  log.reloaded({ changes: ["nodes"] });
-  log.reloadRefused(["nodes: expected a list"]);
-  log.request({ ...LINE, node: "app1", code: "ack_timeout", seq: 7, trace: "ab" });
-  log.request({ ...LINE, node: "app1" });
-  log.legFailed({
-    node: "app1",
-    outcome: "http_5xx",
-    attempt: 1,
-    ms: 1,
-    status: 500,
-    seq: 7,
-    route: "all-1",
-    id: "r1",
-    trace: "ab",
-    error,
-  });
-  log.nodeState("app1", "in-sync", "catching-up", "missed write 7");
-  log.nodeState("app1", "in-sync", "down", "3 checks failed");
-  log.nodeState("app1", "in-sync", "quarantined", "diverged");
-  log.bootstrap({ node: "app1", kind: "snapshot", step: "begin", from: "app2", seq: 7 });
-  log.bootstrap({ node: "app1", kind: "snapshot", step: "failed", from: "app2", seq: 7, error });
-  log.divergence({ seq: 7, node: "app1", status: 409, majority: 201, id: "r1" });
-  log.ambiguous({ seq: 7, node: "app1", status: 409, id: "r1" });
-  log.setAside({ seq: 7, attempts: 5, reason: "reset", id: "r1" });
-  log.alarm("x", { node: "app1", seq: 7, status: 500, reason: "y", cursor: 6, first: 2, id: "r1" });
-  log.journalFailed("the process ends", error);
-  log.audit({ user: "admin", client: "127.0.0.1", action: "POST /api/nodes/app1/drain", status: 200 });
-  log.signInFailed("127.0.0.1");
-  log.bug("here", error);
-  log.fatal(error);
-}
 
 test("each kind of line has the level and the fields that docs/logs.md tells of, and no others", () => {
   const { log, lines } = create({ sample: 0.5, random: () => 0 });
