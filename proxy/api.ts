@@ -193,6 +193,8 @@ export interface FollowedWrite extends WriteStory {
 export interface WriteDetails extends FollowedWrite {
   /** The X-Request-Id that the nodes get; null once the request is purged. */
   readonly requestId: string | null;
+  /** Of its traceparent; null without one, and once the request is purged. */
+  readonly traceId: string | null;
 }
 
 /** Body of POST /api/nodes/NAME/resync. */

@@ -7,6 +7,7 @@ import type { Config, NodeConfig } from "./config/config.ts";
 import { type AttemptEnd, Delivery, type Doubt, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
 import { type CheckResult, Health } from "./health.ts";
+import { traceIdOf } from "./http/headers.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type Attempt, failedOutcome, type LegOutcome, sendLeg } from "./leg.ts";
 import type { Log } from "./log.ts";
@@ -18,6 +19,7 @@ import { createPools, destroyPools, type NodePools } from "./pool.ts";
 import type { Exchange, ReadLegEnd } from "./reader.ts";
 import { RecentRecords } from "./recent-records.ts";
 import type { JournalRecord } from "./record.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 import { Upstream } from "./upstream.ts";
 import { Writes } from "./writes.ts";
 
@@ -38,6 +40,7 @@ export interface ClusterOptions {
   readonly journal: Journal;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   /** A node without history came up: it needs the others' state. */
   readonly needsHistory: (node: UpstreamNode) => void;
 }
@@ -50,14 +53,16 @@ export class Cluster {
   readonly #journal: Journal;
   readonly #log: Log;
   readonly #metrics: Metrics;
+  readonly #tracing: Tracing;
   readonly #needsHistory: (node: UpstreamNode) => void;
   #config: Config;
 
-  constructor({ config, journal, log, metrics, needsHistory }: ClusterOptions) {
+  constructor({ config, journal, log, metrics, tracing, needsHistory }: ClusterOptions) {
     this.#config = config;
     this.#journal = journal;
     this.#log = log;
     this.#metrics = metrics;
+    this.#tracing = tracing;
     this.#needsHistory = needsHistory;
     this.writes = new Writes({
       upstream: this.upstream,
@@ -154,14 +159,18 @@ export class Cluster {
   }
 
   /** What the read path saw of a node (passive health). */
-  readLeg({ inspected, route }: Exchange, { node, outcome, attempt, startedAt, error }: ReadLegEnd): void {
+  readLeg(
+    { inspected, route, trace }: Exchange,
+    { node, outcome, attempt, startedAt, error }: ReadLegEnd,
+  ): void {
     const ms = performance.now() - startedAt;
     this.#metrics.readLeg(node.name, outcome, ms / 1000);
     node.reads++;
     if (outcome === "ok") return;
     if (error !== null) {
       const { requestId: id } = inspected;
-      this.#log.legFailed({ node: node.name, outcome, attempt, ms, route: route.name, id, error });
+      const line = { node: node.name, outcome, attempt, ms, route: route.name, id, trace: trace.id, error };
+      this.#log.legFailed(line);
     }
     if (outcome !== "aborted") node.readErrors++;
     this.#tellHealth(node, outcome, startedAt);
@@ -236,7 +245,7 @@ export class Cluster {
       node,
       journal: this.#journal,
       recent: this.#recent,
-      send: (options) => sendLeg(pools, options),
+      send: this.#tracing.writes(config, (options) => sendLeg(pools, options)),
       limits: () => ({ ...this.#config.writes, maxAnswer: this.#config.limits.answer }),
       events: {
         acked: (_, record, answer) => this.writes.acked(node, record, answer),
@@ -277,9 +286,10 @@ export class Cluster {
     if (final) return;
     node.ackErrors++;
     const came = attempt.kind === "answer" ? { status: attempt.status } : { error: attempt.error };
-    const { seq, route, requestId: id } = record;
+    const { seq, route, requestId: id, request } = record;
     const { ms } = attempt;
-    this.#log.legFailed({ node: node.name, outcome, attempt: number, ms, seq, route, id, ...came });
+    const trace = traceIdOf(request.headers);
+    this.#log.legFailed({ node: node.name, outcome, attempt: number, ms, seq, route, id, trace, ...came });
     this.writes.failed(node, record, attempt);
     // Timeouts of writes are not health: the app may be busy with just this one.
     if (outcome !== "timeout") this.#tellHealth(node, outcome, 0);

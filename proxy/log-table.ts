@@ -20,7 +20,8 @@ export const COMMON = {
 
 const ID =
   "`X-Request-Id` of the client's request: the client's own, or one made here; the nodes get it, too.";
-const TRACE = "Trace id, where `tracing` is on.";
+const TRACE =
+  "Trace id, where `tracing` is on; of a write's legs also where the client sent a `traceparent`.";
 const SEQ = "Number of the write.";
 const NODE = "Name of the node.";
 const ROUTE = "Name of the route; null: none took it.";
@@ -183,6 +184,13 @@ export const LINES = {
       first: "First write whose body is still kept.",
       id: ID,
     },
+  },
+  traceExport: {
+    msg: "trace export",
+    levels: ["info", "warn"],
+    about:
+      "The collector of `tracing` begins to refuse spans, or to be out of reach (a warning: they are dropped and counted, `lb_trace_spans_total`), or takes them again.",
+    fields: { works: "Whether it does.", error: ERROR },
   },
   journalFailed: {
     msg: "journal failed",

@@ -206,6 +206,12 @@ export class Log {
     this.#say("alarm", { ...facts, what });
   }
 
+  /** @param error null: it works again */
+  traceExport(error: unknown): void {
+    if (error === null) this.#say("traceExport", { works: true });
+    else this.#say("traceExport", { works: false, ...described(error) }, "warn");
+  }
+
   journalFailed(next: string, error: unknown): void {
     this.#say("journalFailed", { next, ...described(error) });
   }

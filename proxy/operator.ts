@@ -16,6 +16,7 @@ import type { Config, RouteConfig } from "./config/config.ts";
 import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
 import { followWrite } from "./followed-write.ts";
+import { traceIdOf } from "./http/headers.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { WriteStory } from "./record.ts";
@@ -137,7 +138,8 @@ export class Operator implements Control {
       throw new LbError("unknown_write", `expected a seq of ${first} to ${head}, got ${seq}`);
     }
     const [record] = story.purged ? [] : await journal.read(seq, 1);
-    return { ...this.#follow(story), requestId: record?.requestId ?? null };
+    const traceId = traceIdOf(record?.request.headers ?? []) ?? null;
+    return { ...this.#follow(story), requestId: record?.requestId ?? null, traceId };
   }
 
   async retryWrite(seq: number): Promise<WriteDetails> {

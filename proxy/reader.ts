@@ -14,6 +14,7 @@ import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
 import { RetryBudget } from "./retry-budget.ts";
+import type { LegTrace, RequestTrace } from "./tracing/tracing.ts";
 
 /** What the read path needs to know of its route. */
 export interface ReadSettings {
@@ -60,6 +61,7 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly inspected: Inspected;
+  readonly trace: RequestTrace;
   readonly route: ReadSettings;
   /** Monotonic ms. */
   readonly startedAt: number;
@@ -128,16 +130,17 @@ class Read {
     this.#tried.push(node);
     const { inspected, request } = this.exchange;
     const pools = options.pools(node);
-    this.#leg = new ReadLeg(this, node, pools, this.#tried.length);
+    const leg = new ReadLeg(this, node, pools, this.#tried.length);
+    this.#leg = leg;
     node.readsInFlight++;
     pools.reads.dispatch(
       {
         method: request.method as Dispatcher.HttpMethod,
         path: inspected.target,
-        headers: inspected.headers,
+        headers: leg.trace.headers,
         body: inspected.hasBody ? Readable.from(limited(request, options.limits().readBody)) : null,
       },
-      this.#leg,
+      leg,
     );
   }
 
@@ -213,6 +216,7 @@ class Read {
 
 /** One attempt: undici's handler in its raw form. Streams the answer, with backpressure. */
 class ReadLeg implements Dispatcher.DispatchHandler {
+  readonly trace: LegTrace;
   readonly #read: Read;
   readonly #node: UpstreamNode;
   readonly #pools: NodePools;
@@ -231,6 +235,7 @@ class ReadLeg implements Dispatcher.DispatchHandler {
     this.#node = node;
     this.#pools = pools;
     this.#attempt = attempt;
+    this.trace = read.exchange.trace.leg(node, attempt);
     const { route, startedAt } = read.exchange;
     const left = route.timeout - (this.#startedAt - startedAt);
     this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
@@ -303,6 +308,7 @@ class ReadLeg implements Dispatcher.DispatchHandler {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#node.readsInFlight--;
+    this.trace.end(outcome, this.#begun ? this.#read.exchange.response.statusCode : 0);
     const end = { node: this.#node, outcome, attempt: this.#attempt, startedAt: this.#startedAt, error };
     this.#read.reader.options.events.leg(this.#read.exchange, end);
   }

@@ -16,6 +16,7 @@ import { Operator } from "./operator.ts";
 import { Reader } from "./reader.ts";
 import { Replies } from "./replies.ts";
 import { Router } from "./router.ts";
+import { startTracing } from "./tracing/start-tracing.ts";
 
 export interface BalancerOptions {
   readonly config: Config;
@@ -62,6 +63,9 @@ export async function startBalancer({
   log.dropped = () => metrics.logDropped(1);
   await using parts = new AsyncDisposableStack();
 
+  const tracing = await startTracing({ config: () => config, version, log, metrics });
+  parts.defer(() => tracing.stop());
+
   const journal = await openJournal(
     {
       dataDir: config.dataDir,
@@ -81,6 +85,7 @@ export async function startBalancer({
     journal,
     log,
     metrics,
+    tracing,
     needsHistory: (node) => bootstrap.begin(node),
   });
   parts.defer(() => cluster.stop());
@@ -113,7 +118,7 @@ export async function startBalancer({
     settings: () => ({ ...config.writes, ...config.limits }),
   });
   const replies = new Replies();
-  const router = new Router({ config, reader, broadcaster, replies, metrics, log });
+  const router = new Router({ config, reader, broadcaster, replies, tracing, metrics, log });
   const traffic = createTrafficServer(
     config,
     (request, response, inspected) => router.handle(request, response, inspected),
@@ -212,6 +217,7 @@ function unchangeable(now: Config, next: Config): string[] {
   same("listen/tls", now.listen.tls === null, next.listen.tls === null);
   same("admin/listen", now.admin.listen, next.admin.listen);
   same("journal", now.journal, next.journal);
+  same("tracing", now.tracing, next.tracing);
   same("writes/window", now.writes.window, next.writes.window);
   same("limits/header", now.limits.header, next.limits.header);
   same("limits/readConnections", now.limits.readConnections, next.limits.readConnections);

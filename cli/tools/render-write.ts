@@ -53,6 +53,7 @@ function facts(write: WriteDetails, now: number): string {
     ["route", `${write.route}${write.policy === null ? "" : `, ack ${write.policy}`}`],
     ["order key", key],
     ["request id", write.requestId === null ? "purged with the request" : printable(write.requestId)],
+    ...(write.traceId === null ? [] : [["trace", write.traceId] satisfies [string, string]]),
     ["outcome", outcomeLine(write)],
     ["client got", clientLine(write.replies)],
   ];

@@ -4,6 +4,7 @@ import {
   address,
   addressBlock,
   choice,
+  collectorUrl,
   count,
   duration,
   flag,
@@ -56,6 +57,7 @@ export function configSections(baseDir: string) {
     journal: journalSection(baseDir).prefault({}),
     limits: limitsSection().prefault({}),
     log: logSection().prefault({}),
+    tracing: optional(tracingSection(baseDir)),
     drainTimeout: duration(
       { min: 0, max: HOUR },
       { about: "How long SIGTERM waits for what is in flight.", default: "20s" },
@@ -355,5 +357,26 @@ function logSection() {
         default: 1,
       },
     ),
+  });
+}
+
+function tracingSection(baseDir: string) {
+  return section({
+    endpoint: collectorUrl().meta({
+      description:
+        "Where spans go: http(s) URL of an OpenTelemetry collector (OTLP/HTTP); `/v1/traces` where it has no path.",
+    }),
+    sampleRatio: count(
+      { min: 0, max: 1, fraction: true },
+      {
+        about:
+          "Share of the traces that begin here; of one that a client began its own `traceparent` decides.",
+        default: 0.1,
+      },
+    ),
+    headersFile: optional(path(baseDir)).meta({
+      description:
+        "File with header fields for the collector, `name: value` a line (credentials: keep it 0600).",
+    }),
   });
 }

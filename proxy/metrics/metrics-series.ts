@@ -11,6 +11,7 @@ import {
   LEG_OUTCOMES,
   type LegOutcome,
   METHODS,
+  SPAN_OUTCOMES,
   SUCCESS,
   WRITE_OUTCOMES,
   type WriteOutcome,
@@ -87,6 +88,7 @@ export class ProcessCells {
   readonly purged: Count;
   readonly setAside: Count;
   readonly reloads: Record<"ok" | "failed", Count>;
+  readonly spans: Record<"exported" | "dropped", Count>;
   readonly logDropped: Count;
 
   constructor(families: Families) {
@@ -100,6 +102,7 @@ export class ProcessCells {
     this.purged = families.purged.count();
     this.setAside = families.setAside.count();
     this.reloads = counts(families.reloads, "outcome", SUCCESS);
+    this.spans = counts(families.spans, "outcome", SPAN_OUTCOMES);
     this.logDropped = families.logDropped.count();
   }
 }

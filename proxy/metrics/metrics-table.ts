@@ -53,6 +53,7 @@ export const BOOTSTRAPS = ["replay", "snapshot", "manual"] as const;
 export type BootstrapKind = (typeof BOOTSTRAPS)[number];
 
 export const SUCCESS = ["ok", "failed"] as const;
+export const SPAN_OUTCOMES = ["exported", "dropped"] as const;
 export const KEY_HITS = ["repeat", "mismatch"] as const;
 const ROUTE = "name of a route in the config";
 const NODE = "name of a node in the config";
@@ -141,6 +142,7 @@ export const METRICS = {
   // The balancer itself
   reloads: counter("lb_config_reloads_total", { outcome: SUCCESS }, "SIGHUPs, by whether the new config was taken."),
   reloadOk: gauge("lb_config_last_reload_ok", {}, "1 unless the last SIGHUP was refused: then the old config is still in use."),
+  spans: counter("lb_trace_spans_total", { outcome: SPAN_OUTCOMES }, "Finished spans of sampled traces, where tracing is on; dropped: the queue was full, or the collector did not take them."),
   logDropped: counter("lb_log_dropped_lines_total", {}, "Log lines dropped, since nobody read stdout."),
   build: gauge("lb_build_info", { cluster: "name of the cluster", version: "of lbctl", node_version: "of Node.js" }, "Always 1: what runs."),
 } as const satisfies Record<string, MetricRow>;

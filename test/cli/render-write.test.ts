@@ -47,6 +47,7 @@ function write(more: Partial<WriteDetails> = {}): WriteDetails {
     replies: [{ at: AT + 9, ms: 11, status: 201, code: null, repeat: false }],
     nodes: [node("app1"), node("app2")],
     requestId: "night-1",
+    traceId: null,
     ...more,
   };
 }
@@ -61,6 +62,8 @@ test("a write that all have: its facts, and when each node had it", () => {
   assert.match(text, /recorded {4}20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.000 \(1 min 0 s ago\)/);
   assert.match(text, /route {7}all-1, ack all/);
   assert.match(text, /request id {2}night-1/);
+  assert.doesNotMatch(text, /trace/);
+  assert.match(shown({ traceId: "ab".repeat(16) }), /trace {7}(ab){16}$/m);
   assert.match(text, /client got {2}201 after 11 ms/);
   assert.match(text, /app1 +in-sync +acked +201 +1 +2 ms +8 ms$/m);
 });

@@ -52,6 +52,8 @@ export function sayAll(log: Log): void {
   log.ambiguous({ seq: 7, node: "app1", status: 409, id: "r1" });
   log.setAside({ seq: 7, attempts: 5, reason: "reset", id: "r1" });
   log.alarm("x", { node: "app1", seq: 7, status: 500, reason: "y", cursor: 6, first: 2, id: "r1" });
+  log.traceExport(error);
+  log.traceExport(null);
   log.journalFailed("the process ends", error);
   log.audit({ user: "admin", client: "127.0.0.1", action: "POST /api/nodes/app1/drain", status: 200 });
   log.signInFailed("127.0.0.1");

@@ -211,6 +211,7 @@ export function story(seq: number): WriteDetails {
     replies: [],
     nodes: [],
     requestId: "r-7",
+    traceId: null,
   };
 }
 
