@@ -1,11 +1,12 @@
 /** lbctl's side of the balancer's admin API. */
 import type {
+  FollowedWrite,
   NodeStatus,
   ResyncRequest,
   ResyncStarted,
   Status,
   VerifyReport,
-  WriteStory,
+  WriteDetails,
 } from "../proxy/api.ts";
 import { Hung, refusal, Stranger, Unreachable } from "./admin-errors.ts";
 import { type Cluster, NoPassword, readAdminPassword } from "./cluster.ts";
@@ -84,15 +85,15 @@ export class AdminClient {
     return this.#call("POST", `/api/nodes/${node}/resync/done`);
   }
 
-  writes(pending: boolean, limit: number): Promise<readonly WriteStory[]> {
+  writes(pending: boolean, limit: number): Promise<readonly FollowedWrite[]> {
     return this.#call("GET", `/api/writes?${pending ? "pending=1&" : ""}limit=${limit}`);
   }
 
-  write(seq: number): Promise<WriteStory> {
+  write(seq: number): Promise<WriteDetails> {
     return this.#call("GET", `/api/writes/${seq}`);
   }
 
-  decideWrite(seq: number, decision: "retry" | "skip"): Promise<WriteStory> {
+  decideWrite(seq: number, decision: "retry" | "skip"): Promise<WriteDetails> {
     return this.#call("POST", `/api/writes/${seq}/${decision}`);
   }
 

@@ -1,5 +1,7 @@
 /** The JSON bodies of the admin API; the cli uses them, too. Times are ms since the epoch. */
+
 import type { NodeState } from "./node-state.ts";
+import type { StoredAck, WriteStory } from "./record.ts";
 
 export type { NodeState } from "./node-state.ts";
 export { SKIPPED, type StoredAck, type WriteStory } from "./record.ts";
@@ -125,6 +127,94 @@ export interface Certificate {
   readonly listener: "traffic" | "admin";
   /** The first of its chain to expire. */
   readonly expiresAt: number;
+}
+
+/** Why an attempt at a write failed; foreign text in `reason`, escape it. */
+export interface LastFailure {
+  readonly at: number;
+  /** Null: no answer came. */
+  readonly status: number | null;
+  readonly reason: string;
+}
+
+/**
+ * How far a write has come at one node. `acked`: it gave its final answer. `covered`: it has the write from another
+ * node's snapshot. `skipped`: an operator gave it up. `sending`: an attempt is under way. `paused`: the last attempt
+ * failed, the next is due at `nextAt`. `ready`: it goes out next. `same-key`, `barrier`, `as-barrier`: waits for write
+ * `behind`, which has the same key, or has none, or (the write itself having none) is the first of all before it.
+ * `held`: waits for write `behind`, which is set aside. `set-aside`: waits for an operator. `not-yet`: further back in
+ * the node's backlog. `node-out`: nothing is sent to the node in its present state.
+ */
+export type DeliveryStep =
+  | "acked"
+  | "covered"
+  | "skipped"
+  | "sending"
+  | "paused"
+  | "ready"
+  | "same-key"
+  | "barrier"
+  | "as-barrier"
+  | "held"
+  | "set-aside"
+  | "not-yet"
+  | "node-out";
+
+/** One write at one node. */
+export interface NodeDelivery {
+  readonly node: string;
+  /** Of the node, now; null: it was removed since. */
+  readonly state: NodeState | null;
+  readonly member: boolean;
+  readonly step: DeliveryStep;
+  /** The seq that it waits for. */
+  readonly behind: number | null;
+  /** Attempts so far that may have reached the node. */
+  readonly attempts: number;
+  /** Of a write that is not acked: when the last attempt began, the last failure, when the next attempt is due. */
+  readonly sentAt: number | null;
+  readonly lastFailure: LastFailure | null;
+  readonly nextAt: number | null;
+  readonly ack: StoredAck | null;
+  /** Not acked within writes.sendTimeout. */
+  readonly late: boolean;
+  /** Answered otherwise than the others, and certainly. */
+  readonly diverged: boolean;
+}
+
+/** What a client of a write was sent. */
+export interface ClientReply {
+  readonly at: number;
+  /** Since its request came. */
+  readonly ms: number;
+  /** 0: it left before. */
+  readonly status: number;
+  /** Of docs/errors.md, where the balancer made the reply; null: a node's answer. */
+  readonly code: string | null;
+  /** Its Idempotency-Key had come before. */
+  readonly repeat: boolean;
+}
+
+export type WriteMark = "late" | "diverged" | "ambiguous" | "purged";
+
+/** A write with what is known of it now; GET /api/writes is a list of them. Never its body, query or headers. */
+export interface FollowedWrite extends WriteStory {
+  /** `pending`: a member has not got it yet, or the nodes' answer is not known. */
+  readonly state: "pending" | "delivered" | "set-aside" | "skipped";
+  readonly marks: readonly WriteMark[];
+  /** The route's ack policy; null: the route is gone. */
+  readonly policy: string | null;
+  /** Oldest first; empty also where they are forgotten (older writes, an earlier process). */
+  readonly replies: readonly ClientReply[];
+  readonly nodes: readonly NodeDelivery[];
+}
+
+/** Answer to GET /api/writes/SEQ. */
+export interface WriteDetails extends FollowedWrite {
+  /** The X-Request-Id that the nodes get; null once the request is purged. */
+  readonly requestId: string | null;
+  /** Of its traceparent; null without one, and once the request is purged. */
+  readonly traceId: string | null;
 }
 
 /** Body of POST /api/nodes/NAME/resync. */

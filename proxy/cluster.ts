@@ -8,6 +8,7 @@ import { type AttemptEnd, Delivery, type Doubt, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
 import type { ReadFailure } from "./exchange.ts";
 import { type CheckResult, Health } from "./health.ts";
+import { traceIdOf } from "./http/headers.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type Attempt, type LegOutcome, sendLeg, unanswered } from "./leg.ts";
 import type { Log } from "./log.ts";
@@ -18,6 +19,7 @@ import type { NodeState } from "./node-state.ts";
 import { createPools, destroyPools, type NodePools } from "./pool.ts";
 import { RecentRecords } from "./recent-records.ts";
 import type { JournalRecord } from "./record.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 import { Upstream } from "./upstream.ts";
 import { Writes } from "./writes.ts";
 
@@ -37,6 +39,7 @@ export interface ClusterOptions {
   readonly journal: Journal;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   /** A node without history came up: it needs the others' state. */
   readonly needsHistory: (node: UpstreamNode) => void;
   /** A node answered write `seq` otherwise than the others; by now it may have another state. */
@@ -55,15 +58,17 @@ export class Cluster {
   readonly #journal: Journal;
   readonly #log: Log;
   readonly #metrics: Metrics;
+  readonly #tracing: Tracing;
   readonly #needsHistory: (node: UpstreamNode) => void;
   readonly #replaced: (node: UpstreamNode, since: number) => void;
   #config: Config;
 
-  constructor({ config, journal, log, metrics, needsHistory, diverged, replaced }: ClusterOptions) {
+  constructor({ config, journal, log, metrics, tracing, needsHistory, diverged, replaced }: ClusterOptions) {
     this.#config = config;
     this.#journal = journal;
     this.#log = log;
     this.#metrics = metrics;
+    this.#tracing = tracing;
     this.#needsHistory = needsHistory;
     this.#replaced = replaced;
     this.writes = new Writes({
@@ -259,7 +264,7 @@ export class Cluster {
       node,
       journal: this.#journal,
       recent: this.#recent,
-      send: (options) => sendLeg(pools, options),
+      send: this.#tracing.writes(config, (options) => sendLeg(pools, options)),
       limits: () => ({ ...this.#config.writes, maxAnswer: this.#config.limits.answer }),
       events: {
         acked: (_, record, answer) => this.writes.acked(node, record, answer),
@@ -300,11 +305,12 @@ export class Cluster {
     }
     if (final) return;
     node.ackErrors++;
-    const { kind } = attempt;
+    const { kind, ms } = attempt;
     const came =
       kind === "answer" ? { status: attempt.status } : { reason: attempt.reason, error: attempt.error };
-    const { seq, route } = record;
-    this.#log.legFailed({ node: node.name, outcome, attempt: number, ms: attempt.ms, seq, route, ...came });
+    const { seq, route, requestId: id, request } = record;
+    const trace = traceIdOf(request.headers);
+    this.#log.legFailed({ node: node.name, outcome, attempt: number, ms, seq, route, id, trace, ...came });
     this.writes.failed(node, record, attempt);
     // Timeouts of writes are not health: the app may be busy with just this one.
     if (outcome !== "timeout") this.#tellHealth(node, outcome, 0);

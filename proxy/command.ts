@@ -112,7 +112,7 @@ async function run(file: string, config: Config): Promise<number | undefined> {
   log.starting({ version: VERSION, config: file, cluster: config.cluster });
   log.configWarnings(fileWarnings(config));
   const failed = (error: LbError) => {
-    log.journal({ next: "the process ends; start it again" }, error);
+    log.journalFailed("the process ends; start it again", error);
     log.fatal(error);
     process.exit(1);
   };

@@ -1,4 +1,12 @@
-import type { NodeStatus, ResyncRequest, ResyncStarted, Status, VerifyReport, WriteStory } from "./api.ts";
+import type {
+  FollowedWrite,
+  NodeStatus,
+  ResyncRequest,
+  ResyncStarted,
+  Status,
+  VerifyReport,
+  WriteDetails,
+} from "./api.ts";
 
 /**
  * All that the admin listener needs from the balancer. Refusals are thrown as LbError: `unknown_node`,
@@ -21,11 +29,11 @@ export interface Control {
   resyncDone(name: string): Promise<NodeStatus>;
 
   /** `pending`: only those that not every member has acked; else the newest. At most `limit`. */
-  writes(pending: boolean, limit: number): Promise<readonly WriteStory[]>;
-  write(seq: number): Promise<WriteStory>;
+  writes(pending: boolean, limit: number): Promise<readonly FollowedWrite[]>;
+  write(seq: number): Promise<WriteDetails>;
   /** A record that was set aside: delivered again, or skipped for good, on all nodes alike. */
-  retryWrite(seq: number): Promise<WriteStory>;
-  skipWrite(seq: number): Promise<WriteStory>;
+  retryWrite(seq: number): Promise<WriteDetails>;
+  skipWrite(seq: number): Promise<WriteDetails>;
 
   verify(): Promise<VerifyReport>;
 }

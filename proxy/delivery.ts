@@ -13,7 +13,7 @@ import type { UpstreamNode } from "./node.ts";
 import { Pace } from "./pace.ts";
 import type { RecentRecords } from "./recent-records.ts";
 import { type JournalRecord, SKIPPED } from "./record.ts";
-import { Schedule } from "./schedule.ts";
+import { type Place, Schedule } from "./schedule.ts";
 import { type AnsweredAttempt, Tries } from "./tries.ts";
 import type { Answer } from "./write.ts";
 
@@ -60,6 +60,14 @@ export interface Doubt {
   /** Monotonic ms of its first attempt: an answer of any kind since then shows that the app runs. */
   readonly since: number;
   readonly barrier: boolean;
+}
+
+/** How far a record has come here. */
+export interface DeliveryProgress {
+  /** `not-yet`: further back in the backlog than what is loaded; `done`: acked, or never waited for here. */
+  readonly place: Place | "not-yet" | "done";
+  /** Null: nothing was tried. */
+  readonly tries: Pick<Tries, "attempts" | "sentAt" | "lastFailure" | "nextAt"> | null;
 }
 
 export class Delivery {
@@ -126,6 +134,12 @@ export class Delivery {
   oldestAge(now: number): number {
     const at = this.#feed.recordedAt(this.node.cursor + 1);
     return at === null ? 0 : now - at;
+  }
+
+  /** How the record with this seq fares here, for people; changes nothing. */
+  progressOf(seq: number): DeliveryProgress {
+    const place = seq >= this.#feed.next ? "not-yet" : (this.#schedule.placeOf(seq) ?? "done");
+    return { place, tries: this.#tries.get(seq) ?? null };
   }
 
   /** Starts again from `cursor`: the node was given another state (bootstrap). The journal forgets its acks. */
@@ -274,8 +288,7 @@ export class Delivery {
       return;
     }
     const tries = this.#triesOf(seq);
-    tries.attempts++;
-    tries.inFlight = true;
+    tries.begin();
     this.#running++;
     this.node.writesInFlight++;
     const { method, target, body } = record.request;
@@ -359,10 +372,12 @@ export class Delivery {
     const { seq } = record;
     const { attempt } = end;
     if (!this.#schedule.isAside(seq)) {
+      const wait = this.#backoff(tries.waits++);
       this.#schedule.pause(seq);
+      tries.nextAt = Date.now() + wait;
       this.#timers.set(
         seq,
-        setTimeout(() => this.#tryAgain(seq), this.#backoff(tries.waits++)),
+        setTimeout(() => this.#tryAgain(seq), wait),
       );
     }
     this.#events.attempted(this.node, record, end);

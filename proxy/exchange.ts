@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Inspected } from "./http/framing.ts";
+import type { RequestTrace } from "./tracing/tracing.ts";
 
 /** What the read path needs to know of its route. */
 export interface ReadSettings {
@@ -14,6 +15,7 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly inspected: Inspected;
+  readonly trace: RequestTrace;
   readonly route: ReadSettings;
   /** Monotonic ms. */
   readonly startedAt: number;
@@ -22,6 +24,8 @@ export interface Exchange {
 /** An attempt without a whole answer. */
 export interface ReadFailure {
   readonly id: string;
+  /** Trace id; undefined: not traced. */
+  readonly trace: string | undefined;
   readonly route: string;
   /** 1 for the first of its read. */
   readonly attempt: number;

@@ -140,6 +140,12 @@ export function unanswered(attempt: Exclude<Attempt, { kind: "answer" }>): LegOu
   return failedOutcome(attempt.error, attempt.timedOut);
 }
 
+/** What went wrong, of an attempt that was not the last word: an answer to be retried, or none (status null). */
+export function failureOf(attempt: Attempt): { status: number | null; reason: string } {
+  if (attempt.kind === "answer") return { status: attempt.status, reason: `answered ${attempt.status}` };
+  return { status: null, reason: attempt.reason };
+}
+
 /** Why an attempt has no answer. `connect`: nobody listens there; the node's process is gone, not slow. */
 export function failedOutcome(error: unknown, timedOut: boolean): LegOutcome {
   if (timedOut) return "timeout";

@@ -2,10 +2,12 @@ import { type Logger, pino } from "pino";
 import type { NodeState } from "./api.ts";
 import { LbError } from "./errors.ts";
 import { LogStream } from "./log-stream.ts";
+import { type Facts, LINES, type Line, type LineLevel } from "./log-table.ts";
 
 /**
- * JSON lines on stdout. Each kind of line is a method, so that `msg` is stable, and so that what may not be in a
- * log (query strings, bodies, credentials) has no way in: targets are cut at the `?`, headers are never taken.
+ * JSON lines on stdout. Each kind of line is a method and a row of log-table.ts, so that `msg` and fields are stable,
+ * and so that what may not be in a log (query strings, bodies, credentials) has no way in: targets are cut at the
+ * `?`, of headers nothing is taken but the request id.
  */
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -14,6 +16,8 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** A line for each request. */
   readonly access: boolean;
+  /** Share (0 to 1) of the reads that succeeded that get one. */
+  readonly sample: number;
 }
 
 /** One request, when its reply is over. */
@@ -31,6 +35,8 @@ export interface AccessLine {
   readonly seq?: number | undefined;
   /** Code of the error table, when the balancer made the reply. */
   readonly code?: string | undefined;
+  /** Trace id. */
+  readonly trace?: string | undefined;
 }
 
 /** One failed attempt at a node. */
@@ -42,7 +48,9 @@ export interface LegLine {
   readonly status?: number;
   readonly seq?: number;
   readonly route?: string;
-  readonly id?: string;
+  /** X-Request-Id of the request that it belongs to. */
+  readonly id?: string | null;
+  readonly trace?: string | undefined;
   readonly reason?: string;
   readonly error?: unknown;
 }
@@ -72,82 +80,104 @@ export function createLog(options: LogOptions): Log {
 
 export class Log {
   readonly #pino: Logger;
-  #access = false;
   readonly #out: LogSink;
+  readonly #random: () => number;
+  #access = true;
+  #sample = 1;
   /** Told of each line that was dropped, since nobody reads stdout. */
   dropped: () => void = () => {};
 
-  constructor(options: LogOptions, out: LogSink) {
+  /** @param random from 0 to 1, decides which reads are logged */
+  constructor(options: LogOptions, out: LogSink, random: () => number = Math.random) {
     this.#pino = pino({ base: { pid: process.pid }, serializers: {} }, out);
     this.#out = out;
+    this.#random = random;
     this.configure(options);
   }
 
   /** Lines from now on go by this. */
-  configure({ level, access }: LogOptions): void {
+  configure({ level, access, sample }: LogOptions): void {
     this.#pino.level = level;
     this.#access = access && this.#pino.isLevelEnabled("info");
+    this.#sample = sample;
   }
 
   // The process
 
   starting(facts: { version: string; config: string; cluster: string }): void {
-    this.#say("info", facts, "starting");
+    this.#say("starting", facts);
   }
 
   /** Listening, journal open. Supervisors wait for this line. */
   ready(facts: { listen: string; admin: string; head: number; nodes: number; ms: number }): void {
-    this.#say("info", facts, "ready");
+    this.#say("ready", facts);
   }
 
   /** Shutting down: `signal` says why. */
   draining(facts: { signal: string; reads: number; writes: number }): void {
-    this.#say("info", facts, "draining");
+    this.#say("draining", facts);
   }
 
   stopped(facts: { ms: number; clean: boolean }): void {
-    this.#say("info", facts, "stopped");
+    this.#say("stopped", facts);
   }
 
   reloaded(facts: { changes: readonly string[] }): void {
-    this.#say("info", facts, "reloaded");
+    this.#say("reloaded", facts);
   }
 
   /** The new config is wrong: the old one stays. */
   reloadRefused(problems: readonly string[]): void {
-    this.#say("error", { problems }, "reload refused");
+    this.#say("reloadRefused", { problems });
   }
 
   /** The config can be used, but somebody should look after this. */
   configWarnings(warnings: readonly string[]): void {
-    if (warnings.length > 0) this.#say("warn", { warnings }, "config warnings");
+    if (warnings.length > 0) this.#say("configWarnings", { warnings });
   }
 
   // Requests
 
   request(line: AccessLine): void {
     if (!this.#access) return;
+    const sample = this.#sample < 1 && isGoodRead(line) ? this.#sample : undefined;
+    if (sample !== undefined && this.#random() >= sample) return;
     // Field by field: a spread would cost 1 µs for each request.
-    const { id, client, method, route, status, node, seq, code } = line;
+    const { id, client, method, route, status, node, seq, code, trace } = line;
     const ms = rounded(line.ms);
     const path = pathOf(line.target);
-    this.#pino.info({ id, client, method, path, route, status, ms, node, seq, code }, "request");
+    const facts: Facts<"request"> = {
+      id,
+      client,
+      method,
+      path,
+      route,
+      status,
+      ms,
+      node,
+      seq,
+      code,
+      trace,
+      sample,
+    };
+    this.#pino.info(facts, LINES.request.msg);
   }
 
-  legFailed({ error, ...given }: LegLine): void {
-    const line = { ...given, ms: rounded(given.ms) };
-    this.#say("warn", error === undefined ? line : { ...line, error: describe(error) }, "leg failed");
+  legFailed({ error, ms, ...line }: LegLine): void {
+    this.#say("legFailed", { ...line, ms: rounded(ms), ...described(error) });
   }
 
   // Nodes
 
   nodeState(node: string, from: NodeState, to: NodeState, reason: string): void {
-    const facts = { node, from, to, reason };
-    if (to === "down" || to === "quarantined") this.#say("warn", facts, "node state");
-    else this.#say("info", facts, "node state");
+    const bad = to === "down" || to === "quarantined";
+    this.#say("nodeState", { node, from, to, reason }, bad ? "warn" : "info");
   }
 
-  bootstrap(facts: {
+  bootstrap({
+    error,
+    ...facts
+  }: {
     node: string;
     kind: string;
     step: string;
@@ -155,50 +185,60 @@ export class Log {
     seq?: number;
     error?: unknown;
   }): void {
-    const { error, ...rest } = facts;
-    if (error === undefined) this.#say("info", rest, "bootstrap");
-    else this.#say("error", { ...rest, error: describe(error) }, "bootstrap failed");
+    if (error === undefined) this.#say("bootstrap", facts);
+    else this.#say("bootstrapFailed", { ...facts, ...described(error) });
   }
 
-  divergence(facts: { seq: number; node: string; status: number; majority: number }): void {
-    this.#say("error", facts, "divergence");
+  divergence(facts: {
+    seq: number;
+    node: string;
+    status: number;
+    majority: number;
+    id?: string | null;
+  }): void {
+    this.#say("divergence", facts);
   }
 
-  ambiguous(facts: { seq: number; node: string; status: number }): void {
-    this.#say("warn", facts, "ambiguous answer");
+  ambiguous(facts: { seq: number; node: string; status: number; id?: string | null }): void {
+    this.#say("ambiguous", facts);
   }
 
-  setAside(facts: { seq: number; attempts: number; reason: string }): void {
-    this.#say("error", facts, "write set aside");
+  setAside(facts: { seq: number; attempts: number; reason: string; id?: string | null }): void {
+    this.#say("setAside", facts);
   }
 
   /** Something only an operator can mend. */
-  alarm(what: string, facts: Readonly<Record<string, string | number>> = {}): void {
-    this.#say("error", { ...facts, what }, "alarm");
+  alarm(what: string, facts: Omit<Facts<"alarm">, "what"> = {}): void {
+    this.#say("alarm", { ...facts, what });
   }
 
-  journal(facts: Readonly<Record<string, string | number>>, error?: unknown): void {
-    if (error === undefined) this.#say("info", facts, "journal");
-    else this.#say("error", { ...facts, error: describe(error) }, "journal failed");
+  /** @param error null: it works again */
+  traceExport(error: unknown): void {
+    if (error === null) this.#say("traceExport", { works: true });
+    else this.#say("traceExport", { works: false, ...described(error) }, "warn");
+  }
+
+  journalFailed(next: string, error: unknown): void {
+    this.#say("journalFailed", { next, ...described(error) });
   }
 
   // Operators
 
   audit(line: AuditLine): void {
-    this.#say("info", line, "admin");
+    this.#say("admin", line);
   }
 
   signInFailed(client: string): void {
-    this.#say("warn", { client }, "sign-in failed");
+    this.#say("signInFailed", { client });
   }
 
   /** Our own mistake: an error that nobody expected. */
   bug(where: string, error: unknown): void {
-    this.#say("error", { where, error: describe(error) }, "bug");
+    this.#say("bug", { where, ...described(error) });
   }
 
   fatal(error: unknown): void {
-    this.#say("fatal", { error: describe(error) }, "fatal");
+    this.#say("fatal", described(error));
     this.flush();
   }
 
@@ -208,10 +248,20 @@ export class Log {
   }
 
   /** Every line but access lines goes out at once. */
-  #say(level: "info" | "warn" | "error" | "fatal", facts: object, msg: string): void {
-    this.#pino[level](facts, msg);
+  #say<K extends Line>(kind: K, facts: Facts<K>, level: LineLevel = LINES[kind].levels[0]): void {
+    const given: object = facts;
+    this.#pino[level](given, LINES[kind].msg);
     this.#out.flush?.();
   }
+}
+
+/** One of many alike: errors, writes and clients that left are always logged. */
+function isGoodRead({ status, seq, code }: AccessLine): boolean {
+  return status > 0 && status < 400 && seq === undefined && code === undefined;
+}
+
+function described(error: unknown): { error?: ErrorLine } {
+  return error === undefined ? {} : { error: describe(error) };
 }
 
 /** To the microsecond. */

@@ -2,12 +2,14 @@
 
 import type {
   Certificate,
+  FollowedWrite,
   NodeStatus,
   ResyncRequest,
   ResyncStarted,
   RouteStatus,
   Status,
   VerifyReport,
+  WriteDetails,
 } from "./api.ts";
 import type { Bootstrap } from "./bootstrap/bootstrap.ts";
 import type { CatchUp } from "./catch-up.ts";
@@ -16,10 +18,13 @@ import type { Config, RouteConfig } from "./config/config.ts";
 import { formatDuration } from "./config/units.ts";
 import type { Control } from "./control.ts";
 import { LbError } from "./errors.ts";
+import { followWrite } from "./followed-write.ts";
 import type { Clients } from "./http/clients.ts";
+import { traceIdOf } from "./http/headers.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { WriteStory } from "./record.ts";
+import type { Replies } from "./replies.ts";
 import { verifyNodes } from "./verify.ts";
 
 /** Facts of the process that the operator's view shows beside the nodes. */
@@ -44,6 +49,7 @@ export interface OperatorOptions {
   readonly journal: Journal;
   readonly bootstrap: Bootstrap;
   readonly catchUp: CatchUp;
+  readonly replies: Replies;
   readonly config: () => Config;
   readonly facts: ProcessFacts;
 }
@@ -143,32 +149,31 @@ export class Operator implements Control {
     return this.#nodeStatus(this.#options.cluster.member(name));
   }
 
-  async writes(pending: boolean, limit: number): Promise<readonly WriteStory[]> {
+  async writes(pending: boolean, limit: number): Promise<readonly FollowedWrite[]> {
     const { journal } = this.#options;
-    if (pending) return await journal.pending(limit);
-    const stories: WriteStory[] = [];
-    for (let seq = journal.head; seq > 0 && stories.length < limit; seq--) {
-      const story = await journal.story(seq);
-      if (story === null) break;
-      stories.push(story);
+    const stories = pending ? await journal.pending(limit) : await this.#newest(limit);
+    return stories.map((story) => this.#follow(story));
+  }
+
+  async write(seq: number): Promise<WriteDetails> {
+    const { journal } = this.#options;
+    const story = await journal.story(seq);
+    if (story === null) {
+      const { first, head } = journal;
+      throw new LbError("unknown_write", `expected a seq of ${first} to ${head}, got ${seq}`);
     }
-    return stories.reverse();
+    const [record] = story.purged ? [] : await journal.read(seq, 1);
+    const traceId = traceIdOf(record?.request.headers ?? []) ?? null;
+    return { ...this.#follow(story), requestId: record?.requestId ?? null, traceId };
   }
 
-  async write(seq: number): Promise<WriteStory> {
-    const story = await this.#options.journal.story(seq);
-    if (story !== null) return story;
-    const { first, head } = this.#options.journal;
-    throw new LbError("unknown_write", `expected a seq of ${first} to ${head}, got ${seq}`);
-  }
-
-  async retryWrite(seq: number): Promise<WriteStory> {
+  async retryWrite(seq: number): Promise<WriteDetails> {
     await this.write(seq);
     await this.#options.cluster.retry(seq);
     return await this.write(seq);
   }
 
-  async skipWrite(seq: number): Promise<WriteStory> {
+  async skipWrite(seq: number): Promise<WriteDetails> {
     await this.write(seq);
     await this.#options.cluster.skip(seq);
     return await this.write(seq);
@@ -180,6 +185,33 @@ export class Operator implements Control {
       this.#verifying = null;
     });
     return this.#verifying;
+  }
+
+  async #newest(limit: number): Promise<readonly WriteStory[]> {
+    const { journal } = this.#options;
+    const stories: WriteStory[] = [];
+    for (let seq = journal.head; seq > 0 && stories.length < limit; seq--) {
+      const story = await journal.story(seq);
+      if (story === null) break;
+      stories.push(story);
+    }
+    return stories.reverse();
+  }
+
+  #follow(story: WriteStory): FollowedWrite {
+    const { cluster, replies, config } = this.#options;
+    const { routes, writes } = config();
+    const route = routes.find(({ name }) => name === story.route);
+    return followWrite(story, {
+      nodes: cluster.members.map(({ node, delivery }) => ({
+        node,
+        progress: delivery.progressOf(story.seq),
+      })),
+      replies: replies.of(story.seq),
+      policy: route?.to === "all" ? route.ack : null,
+      sendTimeout: writes.sendTimeout,
+      now: Date.now(),
+    });
   }
 
   async #takeOut(name: string, event: "drain" | "maint", force: boolean): Promise<NodeStatus> {

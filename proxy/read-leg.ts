@@ -8,6 +8,7 @@ import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
 import type { Claim } from "./read-pool.ts";
+import type { LegTrace } from "./tracing/tracing.ts";
 
 /** The read that an attempt belongs to: it decides what follows. */
 export interface ReadLegOwner {
@@ -36,6 +37,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   readonly #read: ReadLegOwner;
   readonly #node: UpstreamNode;
   readonly #pools: NodePools;
+  readonly #trace: LegTrace;
   /** When it was sent, or began to wait for a connection. */
   #startedAt = performance.now();
   /** Of the wait for a connection, then of the node's first byte, then of the whole read. */
@@ -48,10 +50,12 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   #timedOut = false;
   #aborted = false;
 
-  constructor(read: ReadLegOwner, node: UpstreamNode, pools: NodePools) {
+  /** @param attempt 1 for the first of its read */
+  constructor(read: ReadLegOwner, node: UpstreamNode, pools: NodePools, attempt: number) {
     this.#read = read;
     this.#node = node;
     this.#pools = pools;
+    this.#trace = read.exchange.trace.leg(node, attempt);
   }
 
   /** Sends it, at once or when a connection is free. */
@@ -70,7 +74,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
       {
         method: request.method as Dispatcher.HttpMethod,
         path: inspected.target,
-        headers: inspected.headers,
+        headers: this.#trace.headers,
         body: inspected.hasBody ? Readable.from(limited(request, this.#read.mostBody)) : null,
       },
       this,
@@ -176,6 +180,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#node.readsInFlight--;
+    this.#trace.end(outcome, this.#begun ? this.#read.exchange.response.statusCode : 0);
     this.#read.ended(this.#node, outcome, this.#startedAt, reason);
     this.#pools.reads.release(this);
   }

@@ -101,7 +101,7 @@ class Read implements ReadLegOwner {
     const { events, pools } = this.reader.options;
     if (this.#tried.length > 0) events.retried(this.exchange.route.name, node);
     this.#tried.push(node);
-    this.#leg = new ReadLeg(this, node, pools(node));
+    this.#leg = new ReadLeg(this, node, pools(node), this.#tried.length);
     this.#leg.start();
   }
 
@@ -119,12 +119,18 @@ class Read implements ReadLegOwner {
   }
 
   ended(node: UpstreamNode, outcome: LegOutcome, startedAt: number, reason: string | null): void {
-    const { inspected, route } = this.exchange;
-    const failure: ReadFailure | null =
-      reason === null
-        ? null
-        : { id: inspected.requestId, route: route.name, attempt: this.#tried.length, reason };
-    this.reader.options.events.leg(node, outcome, startedAt, failure);
+    this.reader.options.events.leg(node, outcome, startedAt, reason === null ? null : this.#failed(reason));
+  }
+
+  #failed(reason: string): ReadFailure {
+    const { inspected, trace, route } = this.exchange;
+    return {
+      id: inspected.requestId,
+      trace: trace.id,
+      route: route.name,
+      attempt: this.#tried.length,
+      reason,
+    };
   }
 
   /** The answer is through. */

@@ -30,6 +30,8 @@ export interface JournalRecord {
   readonly key: string | null;
   /** The client's own Idempotency-Key header, as it was sent (goes to the nodes as `lb-client-key`). */
   readonly clientKey: string | null;
+  /** The X-Request-Id that goes to the nodes. */
+  readonly requestId: string | null;
   readonly request: StoredRequest;
   state: RecordState;
 }

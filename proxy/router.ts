@@ -10,12 +10,14 @@ import { hasBody } from "./http/bodiless.ts";
 import type { Inspected } from "./http/framing.ts";
 import { withoutNamed } from "./http/headers.ts";
 import { sendProblem } from "./http/problem.ts";
-import type { Log } from "./log.ts";
+import type { AccessLine, Log } from "./log.ts";
 import type { Metrics, WriteOutcome } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { Reader } from "./reader.ts";
 import type { StoredAnswer } from "./record.ts";
+import type { Replies } from "./replies.ts";
 import { type Match, RouteTable } from "./route-table.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 
 /** Since the start; what `status` shows of a route. */
 export interface RouteCounts {
@@ -24,10 +26,17 @@ export interface RouteCounts {
   inFlight: number;
 }
 
+type WriteExchange = Omit<Exchange, "route"> & { readonly route: WriteRoute };
+
+/** What is known of a request when it is over. */
+type RequestEnd = Pick<AccessLine, "route" | "status" | "ms" | "node" | "seq" | "code">;
+
 export interface RouterOptions {
   readonly config: Pick<Config, "routes" | "app">;
   readonly reader: Reader;
   readonly broadcaster: Broadcaster;
+  readonly replies: Replies;
+  readonly tracing: Tracing;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -51,21 +60,23 @@ export class Router {
   }
 
   /** One request from a client, fit to be forwarded. */
-  handle(request: IncomingMessage, response: ServerResponse, inspected: Inspected): void {
+  handle(request: IncomingMessage, response: ServerResponse, received: Inspected): void {
     const startedAt = performance.now();
-    const { method } = inspected;
-    this.#options.metrics.requestIn(method);
-    const match = this.#table.match(method, inspected.path);
+    this.#options.metrics.requestIn(received.method);
+    const trace = this.#options.tracing.request(received);
+    const { inspected } = trace;
+    const match = this.#table.match(inspected.method, inspected.path);
+    const asked = { request, response, inspected, trace, startedAt };
     if (match.kind !== "route") {
-      this.#refuse(request, response, inspected, match);
+      this.#refuse(asked, match);
       return;
     }
     const { route } = match;
     const counts = this.counts(route.name);
     counts.requests++;
     counts.inFlight++;
-    if (route.to === "one") this.#read({ request, response, inspected, route, startedAt });
-    else void this.#write(request, response, inspected, route, startedAt);
+    if (route.to === "one") this.#read({ ...asked, route });
+    else void this.#write({ ...asked, route });
   }
 
   counts(route: string): RouteCounts {
@@ -101,17 +112,7 @@ export class Router {
     const ms = performance.now() - startedAt;
     this.#over(route.name, status);
     this.#options.metrics.readDone(route.name, status, ms / 1000);
-    this.#options.log.request({
-      id: inspected.requestId,
-      client: inspected.peer,
-      method: inspected.method,
-      target: inspected.target,
-      route: route.name,
-      status,
-      ms,
-      ...(node === null ? {} : { node: node.name }),
-      ...(error === null ? {} : { code: error.code }),
-    });
+    this.#tell(exchange, { route: route.name, status, ms, node: node?.name, code: error?.code });
   }
 
   #read(exchange: Exchange): void {
@@ -119,13 +120,8 @@ export class Router {
     this.#options.reader.read(exchange, balancer);
   }
 
-  async #write(
-    request: IncomingMessage,
-    response: ServerResponse,
-    inspected: Inspected,
-    route: WriteRoute,
-    startedAt: number,
-  ): Promise<void> {
+  async #write(exchange: WriteExchange): Promise<void> {
+    const { request, response, inspected, route, startedAt } = exchange;
     let outcome: WriteOutcome = "ok";
     let code: string | undefined;
     let seq: number | undefined;
@@ -144,20 +140,33 @@ export class Router {
     const ms = performance.now() - startedAt;
     const status = code === "client_left" ? 0 : response.statusCode;
     this.#over(route.name, status);
+    if (seq !== undefined) {
+      const reply = { at: Date.now(), ms, status, code: code ?? null, repeat: outcome === "repeat" };
+      this.#options.replies.note(seq, reply);
+    }
     if (outcome === "repeat" || outcome === "mismatch") this.#options.metrics.idempotency(outcome);
     const seconds = ms / 1000;
     this.#options.metrics.writeDone(route.name, { policy: route.ack, outcome, status, seconds, seq });
-    this.#options.log.request({
+    this.#tell(exchange, { route: route.name, status, ms, seq, code });
+  }
+
+  /** A request is over: its line in the log, and its span. */
+  #tell({ inspected, trace }: Pick<Exchange, "inspected" | "trace">, end: RequestEnd): void {
+    const line: AccessLine = {
       id: inspected.requestId,
       client: inspected.peer,
       method: inspected.method,
       target: inspected.target,
-      route: route.name,
-      status,
-      ms,
-      ...(seq === undefined ? {} : { seq }),
-      ...(code === undefined ? {} : { code }),
-    });
+      route: end.route,
+      status: end.status,
+      ms: end.ms,
+      node: end.node,
+      seq: end.seq,
+      code: end.code,
+      trace: trace.id,
+    };
+    trace.end(line);
+    this.#options.log.request(line);
   }
 
   #over(route: string, status: number): void {
@@ -172,17 +181,11 @@ export class Router {
     return new LbError("internal_error", "an error that nobody expected", { cause: thrown });
   }
 
-  #refuse(
-    request: IncomingMessage,
-    response: ServerResponse,
-    inspected: Inspected,
-    match: Exclude<Match, { kind: "route" }>,
-  ): void {
+  #refuse(asked: Omit<Exchange, "route">, match: Exclude<Match, { kind: "route" }>): void {
+    const { request, response, inspected } = asked;
     const error = match.kind === "no-route" ? noRoute() : wrongMethod(inspected.method, match.allow);
     this.#problem(request, response, error, inspected.requestId);
-    const { requestId: id, peer: client, method, target } = inspected;
-    const status = statusFor(error.code);
-    this.#options.log.request({ id, client, method, target, route: null, status, ms: 0, code: error.code });
+    this.#tell(asked, { route: null, status: statusFor(error.code), ms: 0, code: error.code });
   }
 
   #problem(

@@ -12,6 +12,12 @@ import { Fifo } from "./fifo.ts";
 /** Where a record stands: behind a barrier → in its key's queue → claimable → claimed ⇄ backing off → done. */
 type Phase = "blocked" | "queued" | "ready" | "running" | "paused" | "done";
 
+/** Where a record that is not done stands, and the one that it waits for (`behind`). */
+export type Place =
+  | { readonly at: "ready" | "sending" | "paused" | "set-aside"; readonly behind: null }
+  /** An earlier one of its key; one that is set aside; a barrier before it; being a barrier, all before it. */
+  | { readonly at: "same-key" | "held" | "barrier" | "as-barrier"; readonly behind: number };
+
 interface Entry {
   readonly seq: number;
   readonly key: string | null;
@@ -66,6 +72,27 @@ export class Schedule {
   /** A barrier's turn: nothing else can be sent until it is done or set aside. */
   isBarrier(seq: number): boolean {
     return this.#barrier?.seq === seq;
+  }
+
+  /** Where a record stands; null: it is done, or never came. For people: looks through all that is open. */
+  placeOf(seq: number): Place | null {
+    const entry = this.#open.get(seq);
+    if (entry === undefined) return null;
+    if (entry.aside) return { at: "set-aside", behind: null };
+    if (entry.phase === "blocked") return this.#blockedPlace(entry);
+    if (entry.phase === "queued") {
+      const [first = entry] = this.#queueOf(entry);
+      return { at: first.aside ? "held" : "same-key", behind: first.seq };
+    }
+    if (entry.phase === "ready") return { at: "ready", behind: null };
+    return { at: entry.phase === "running" ? "sending" : "paused", behind: null };
+  }
+
+  #blockedPlace(entry: Entry): Place {
+    const barrier = this.#barrier ?? this.#blocked.peek() ?? entry;
+    if (barrier !== entry) return { at: "barrier", behind: barrier.seq };
+    const [first = entry.seq] = this.waiting();
+    return { at: "as-barrier", behind: first };
   }
 
   /** Seqs that are not done and not held, ascending. */

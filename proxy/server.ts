@@ -18,7 +18,9 @@ import type { Log } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics/metrics.ts";
 import { Operator } from "./operator.ts";
 import { Reader } from "./reader.ts";
+import { Replies } from "./replies.ts";
 import { Router } from "./router.ts";
+import { startTracing } from "./tracing/start-tracing.ts";
 
 export interface BalancerOptions {
   readonly config: Config;
@@ -62,6 +64,9 @@ export async function startBalancer({
   log.dropped = () => metrics.logDropped(1);
   await using parts = new AsyncDisposableStack();
 
+  const tracing = await startTracing({ config: () => config, version, log, metrics });
+  parts.defer(() => tracing.stop());
+
   const journal = await openJournal(
     {
       dataDir: config.dataDir,
@@ -85,6 +90,7 @@ export async function startBalancer({
     journal,
     log,
     metrics,
+    tracing,
     needsHistory: (node) => bootstrap.begin(node),
     diverged: (node, seq) => bootstrap.diverged(node, seq),
     replaced: (node, since) => bootstrap.replaced(node, since),
@@ -120,7 +126,8 @@ export async function startBalancer({
     makeRoom: () => eviction.makeRoom(),
     settings: () => ({ ...config.writes, ...config.limits }),
   });
-  const router = new Router({ config, reader, broadcaster, metrics, log });
+  const replies = new Replies();
+  const router = new Router({ config, reader, broadcaster, replies, tracing, metrics, log });
   const traffic = createTrafficServer(
     config,
     (request, response, inspected) => router.handle(request, response, inspected),
@@ -134,6 +141,7 @@ export async function startBalancer({
     journal,
     bootstrap,
     catchUp,
+    replies,
     config: () => config,
     facts: {
       version,

@@ -1,4 +1,5 @@
-import type { Attempt } from "./leg.ts";
+import type { LastFailure } from "./api.ts";
+import { type Attempt, failureOf } from "./leg.ts";
 
 export type AnsweredAttempt = Extract<Attempt, { kind: "answer" }>;
 
@@ -20,6 +21,10 @@ export class Tries {
   /** The last answer that was not final. */
   answer: AnsweredAttempt | null = null;
   inFlight = false;
+  /** ms since the epoch: when the last attempt began, and when the next one is due after a failure. */
+  sentAt: number | null = null;
+  nextAt: number | null = null;
+  lastFailure: LastFailure | null = null;
   /** Put back while an attempt was under way. */
   putBackAfter = false;
   readonly whenOver: (() => void)[] = [];
@@ -30,6 +35,14 @@ export class Tries {
     this.attempts = sentBefore ? 1 : 0;
     this.ambiguous = sentBefore;
     this.acksThen = acks;
+  }
+
+  /** An attempt goes out. */
+  begin(): void {
+    this.attempts++;
+    this.inFlight = true;
+    this.sentAt = Date.now();
+    this.nextAt = null;
   }
 
   over(): void {
@@ -43,5 +56,6 @@ export class Tries {
     else if (attempt.kind === "lost") this.ambiguous = true;
     else this.attempts--;
     if (attempt.kind !== "unsent") this.failures++;
+    this.lastFailure = { at: Date.now(), ...failureOf(attempt) };
   }
 }

@@ -47,7 +47,7 @@ interface Trouble {
 }
 
 /** What of a record a write is decided by; the request itself is not kept. */
-export type Decided = Pick<JournalRecord, "seq" | "key" | "clientKey" | "route" | "state">;
+export type Decided = Pick<JournalRecord, "seq" | "key" | "clientKey" | "requestId" | "route" | "state">;
 
 export interface WritePolicy {
   readonly ack: WriteRoute["ack"];

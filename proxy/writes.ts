@@ -7,7 +7,7 @@ import { Aside } from "./aside.ts";
 import type { RouteConfig } from "./config/config.ts";
 import { LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
-import type { Attempt } from "./leg.ts";
+import { type Attempt, failureOf } from "./leg.ts";
 import type { Log } from "./log.ts";
 import type { Metrics, Policy } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
@@ -152,25 +152,27 @@ export class Writes {
     if (answer.ambiguous) {
       this.sums.ambiguous++;
       this.#metrics.ambiguous(node.name, policy);
-      this.#log.ambiguous({ seq: record.seq, node: node.name, status: answer.status });
+      const { seq, requestId: id } = record;
+      this.#log.ambiguous({ seq, node: node.name, status: answer.status, id });
     }
     this.#keepBody(record, answer);
-    if (this.aside.has(record.seq)) this.#ackedAfterAll(node, record.seq, answer);
+    if (this.aside.has(record.seq)) this.#ackedAfterAll(node, record, answer);
     const write = this.#open.get(record.seq);
     const { outcome } = record.state;
     if (write !== undefined) write.answered(node.name, answer);
     else if (outcome !== null && outcome !== answer.status && !answer.ambiguous) {
       this.#metrics.divergence(node.name, policy);
-      this.#quarantineDiverged(node.name, record.seq, answer.status, outcome);
+      this.#quarantineDiverged(node.name, record, answer.status, outcome);
     }
   }
 
   /** An attempt that was under way when it was set aside: the others have to get it, too. */
-  #ackedAfterAll(node: UpstreamNode, seq: number, { status }: Answer): void {
+  #ackedAfterAll(node: UpstreamNode, { seq, requestId: id }: JournalRecord, { status }: Answer): void {
     this.#log.alarm("a write that was set aside was acked after all: the others get it again", {
       seq,
       node: node.name,
       status,
+      id,
     });
     this.#journal.setAside(seq, false).catch((error: unknown) => this.#log.bug("put back", error));
     this.putBack(seq);
@@ -205,7 +207,7 @@ export class Writes {
   setAside(seq: number, reason: string): void {
     const write = this.#open.get(seq);
     if (write === undefined) return;
-    const { key, state } = write.record;
+    const { key, state, requestId: id } = write.record;
     state.setAside = true;
     this.aside.add(seq, key);
     this.#open.hold(seq, key);
@@ -213,7 +215,7 @@ export class Writes {
     this.#deliveries.setAside(seq);
     this.#journal.setAside(seq, true).catch((error: unknown) => this.#log.bug("set aside", error));
     this.#metrics.setAside();
-    this.#log.setAside({ seq, attempts: this.#settings().maxAttempts, reason });
+    this.#log.setAside({ seq, attempts: this.#settings().maxAttempts, reason, id });
   }
 
   /** Its turn comes again on every node; what was answered so far stays. */
@@ -283,9 +285,9 @@ export class Writes {
 
   #add(record: Decided, startedAt: number | null, answers?: Answers): void {
     const { minInSync } = this.#settings();
-    const { seq, key, clientKey, route, state } = record;
+    const { seq, key, clientKey, requestId, route, state } = record;
     const write = new Write({
-      record: { seq, key, clientKey, route, state },
+      record: { seq, key, clientKey, requestId, route, state },
       policy: { ack: this.#policyOf(route), minInSync, members: names(this.#upstream.members) },
       inSync: names(this.#upstream.inSync),
       startedAt,
@@ -340,6 +342,7 @@ export class Writes {
     this.#log.alarm("all in-sync nodes insist on an error: it is the app's answer", {
       seq: write.seq,
       status,
+      id: write.record.requestId,
     });
     for (const node of nodes) this.#deliveries.acceptError(node, write.seq);
   }
@@ -352,13 +355,13 @@ export class Writes {
     }
     for (const name of nodes) {
       this.#metrics.divergence(name, write.policy.ack);
-      this.#quarantineDiverged(name, write.seq, write.answers.get(name)?.status ?? 0, expected);
+      this.#quarantineDiverged(name, write.record, write.answers.get(name)?.status ?? 0, expected);
     }
   }
 
-  #quarantineDiverged(name: string, seq: number, status: number, expected: number): void {
+  #quarantineDiverged(name: string, { seq, requestId: id }: Decided, status: number, expected: number): void {
     this.sums.divergent++;
-    this.#log.divergence({ seq, node: name, status, majority: expected });
+    this.#log.divergence({ seq, node: name, status, majority: expected, id });
     const node = this.#upstream.get(name);
     const why = `diverged at write ${seq}: answered ${status}, the others ${expected}`;
     if (node === undefined) return;
@@ -373,7 +376,7 @@ export class Writes {
   #mayQuarantine(node: UpstreamNode, why: string): boolean {
     const others = this.#upstream.inSync.filter((other) => other !== node);
     if (others.length > 0) return true;
-    this.#log.alarm("would quarantine the last in-sync node", { node: node.name, why });
+    this.#log.alarm("would quarantine the last in-sync node", { node: node.name, reason: why });
     return false;
   }
 
@@ -402,11 +405,6 @@ export class Writes {
 
 function names(nodes: readonly UpstreamNode[]): string[] {
   return nodes.map(({ name }) => name);
-}
-
-function failureOf(attempt: Attempt): { status: number | null; reason: string } {
-  if (attempt.kind === "answer") return { status: attempt.status, reason: `answered ${attempt.status}` };
-  return { status: null, reason: attempt.reason };
 }
 
 /** What is kept for a repeat by the client. */

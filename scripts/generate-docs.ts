@@ -1,6 +1,6 @@
 /**
- * Writes the pages that are made from tables in the code: docs/errors.md, docs/configuration.md and
- * docs/config.schema.json. With --check nothing is written, and the exit code says whether they are current.
+ * Writes the pages that are made from tables in the code: docs/errors.md, docs/configuration.md,
+ * docs/logs.md and docs/config.schema.json. With --check nothing is written, and the exit code says whether they are current.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { configJsonSchema } from "../proxy/config/config.ts";
 import { configSettings, type Setting, type SettingSchema } from "../proxy/config/settings.ts";
 import { ERROR_ROWS } from "../proxy/errors.ts";
+import { logsPage } from "./logs-doc.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const MADE = "<!-- Made by `node scripts/generate-docs.ts`: change the code, not this page. -->";
@@ -17,6 +18,7 @@ export function generatedPages(): Record<string, string> {
   return {
     "docs/errors.md": errorsPage(),
     "docs/configuration.md": configurationPage(),
+    "docs/logs.md": logsPage(MADE),
     "docs/config.schema.json": `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
   };
 }

@@ -11,7 +11,7 @@ export class WritesList extends BaseCommand {
     "<%= config.bin %> writes list --pending --limit 20",
   ];
   static override flags = {
-    pending: Flags.boolean({ summary: "Only those that not every member has acked, the oldest first." }),
+    pending: Flags.boolean({ summary: "Only those that not every member has got, the oldest first." }),
     limit: Flags.integer({ default: 50, min: 1, max: 1000, summary: "At most so many." }),
     ...commonFlags,
   };
@@ -19,14 +19,15 @@ export class WritesList extends BaseCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(WritesList);
     const { listWrites } = await import("../operations/writes.ts");
-    const { renderWrites } = await import("../tools/render.ts");
+    const { renderWrites } = await import("../tools/render-write.ts");
     const found = await listWrites({ config: flags.config, signal: this.signal }, flags.pending, flags.limit);
     this.show(found, flags.json, renderWrites);
   }
 }
 
 export class WritesShow extends BaseCommand {
-  static override summary = "Show one write: who acked it, when, with what.";
+  static override summary =
+    "Follow one write: what the client got, how far it is at each node, what went wrong last.";
   static override examples = ["<%= config.bin %> writes show 42"];
   static override args = seqArg;
   static override flags = commonFlags;
@@ -34,7 +35,7 @@ export class WritesShow extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(WritesShow);
     const { showWrite } = await import("../operations/writes.ts");
-    const { renderWrite } = await import("../tools/render.ts");
+    const { renderWrite } = await import("../tools/render-write.ts");
     this.show(
       await showWrite({ config: flags.config, signal: this.signal }, args.seq),
       flags.json,
@@ -52,7 +53,7 @@ export class WritesRetry extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(WritesRetry);
     const { decideWrite } = await import("../operations/writes.ts");
-    const { renderWrite } = await import("../tools/render.ts");
+    const { renderWrite } = await import("../tools/render-write.ts");
     const write = await decideWrite({ config: flags.config, signal: this.signal }, args.seq, "retry");
     this.show(write, flags.json, renderWrite);
   }
@@ -67,7 +68,7 @@ export class WritesSkip extends BaseCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(WritesSkip);
     const { decideWrite } = await import("../operations/writes.ts");
-    const { renderWrite } = await import("../tools/render.ts");
+    const { renderWrite } = await import("../tools/render-write.ts");
     const write = await decideWrite({ config: flags.config, signal: this.signal }, args.seq, "skip");
     this.show(write, flags.json, renderWrite);
   }

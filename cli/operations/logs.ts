@@ -4,30 +4,32 @@ import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
 import type { LogSource } from "../target.ts";
 import { targetOf } from "../targets.ts";
-import { lineTime } from "../tools/log-lines.ts";
+import { ALL, fitting, type LogFilter, type LogLine, takesAll } from "../tools/log-filter.ts";
 
 export interface LogRequest {
   readonly config: string | undefined;
   /** Only this process. */
   readonly name: string | undefined;
+  /** At most so many to begin with. */
   readonly lines: number;
+  readonly filter: LogFilter;
   readonly follow: boolean;
   readonly signal: AbortSignal;
 }
 
 export type PrintLine = (line: string, source: string) => void;
 
-/** A longer look back is a job for the files themselves. */
-const TAIL_BYTES = 4 * 1024 * 1024;
+/** The log and those that were rotated away, the youngest first. */
+const AGES = ["", ".1", ".2", ".3"];
 
-/** Prints the last lines of all processes in the order of their times, then, if asked, those that come. */
+/** Prints the last lines that fit of all processes in the order of their times, then, if asked, those that come. */
 export async function logs(request: LogRequest, print: PrintLine): Promise<void> {
+  const { lines: count, filter } = request;
   const sources = await chosen(request);
-  const tails = await Promise.all(sources.map((source) => tail(source, request.lines)));
-  const lines = tails.flatMap(({ lines }) => lines).sort((a, b) => a.time - b.time);
-  // slice(-0) would be all of them.
-  for (const { line, source } of lines.slice(Math.max(0, lines.length - request.lines))) print(line, source);
-  if (request.follow) await follow(tails, request.signal, print);
+  const tails = await Promise.all(sources.map((source) => tail(source, count, filter)));
+  const lines = tails.flatMap((one) => one.lines).sort((a, b) => a.time - b.time);
+  for (const { line, source } of last(lines, count)) print(line, source);
+  if (request.follow) await follow(tails, request, print);
 }
 
 async function chosen({ config: flag, name }: LogRequest): Promise<readonly LogSource[]> {
@@ -47,43 +49,49 @@ async function chosen({ config: flag, name }: LogRequest): Promise<readonly LogS
   );
 }
 
-interface Line {
-  readonly line: string;
-  readonly source: string;
-  readonly time: number;
-}
-
 interface Tail {
   readonly source: LogSource;
-  readonly lines: readonly Line[];
+  readonly lines: readonly LogLine[];
   /** Where the next line begins. */
   readonly end: number;
 }
 
-async function tail(source: LogSource, count: number): Promise<Tail> {
-  const size = await sizeOf(source.file);
-  const start = Math.max(0, size - TAIL_BYTES);
-  const text = await readRange(source.file, start, size);
-  const whole = text.slice(start === 0 ? 0 : text.indexOf("\n") + 1, text.lastIndexOf("\n") + 1);
-  const older = await olderLines(source.file, start);
-  const all = [...older, ...whole.split("\n")].filter((line) => line !== "");
-  let time = 0;
-  const lines = all.slice(Math.max(0, all.length - count)).map((line) => {
-    // A line without a time of its own belongs to the one before it.
-    time = lineTime(line) ?? time;
-    return { line, source: source.name, time };
-  });
-  return { source, lines, end: start + Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)) };
+/** Looks back, file by file, until there are enough lines or they are too old. */
+async function tail(source: LogSource, count: number, filter: LogFilter): Promise<Tail> {
+  let lines: LogLine[] = [];
+  let end = 0;
+  for (const age of AGES) {
+    const bytes = await readFile(source.file + age).catch(() => null);
+    if (bytes === null) break;
+    const whole = bytes.subarray(0, bytes.lastIndexOf("\n") + 1);
+    if (age === "") end = whole.byteLength;
+    const all = whole
+      .toString()
+      .split("\n")
+      .filter((line) => line !== "");
+    const found = fitting(takesAll(filter) ? last(all, count) : all, source.name, filter);
+    lines = [...found, ...lines];
+    if (lines.length >= count || beginsBefore(all, filter.since)) break;
+  }
+  return { source, lines: last(lines, count), end };
 }
 
-/** A log that was rotated a moment ago has its last lines in the file before. */
-async function olderLines(file: string, start: number): Promise<string[]> {
-  if (start > 0) return [];
-  const text = await readFile(`${file}.1`, "utf8").catch(() => "");
-  return text.split("\n");
+/** What is older than that log is too old. */
+function beginsBefore(lines: readonly string[], since: number | null): boolean {
+  const [first] = fitting(lines.slice(0, 1), "", ALL);
+  return since !== null && first !== undefined && first.time > 0 && first.time < since;
 }
 
-async function follow(tails: readonly Tail[], signal: AbortSignal, print: PrintLine): Promise<void> {
+/** slice(-0) would be all of them. */
+function last<T>(items: readonly T[], count: number): T[] {
+  return items.slice(Math.max(0, items.length - count));
+}
+
+async function follow(
+  tails: readonly Tail[],
+  { filter, signal }: LogRequest,
+  print: PrintLine,
+): Promise<void> {
   const positions = new Map(tails.map(({ source, end }) => [source, end]));
   while (!signal.aborted) {
     for (const [source, position] of positions) {
@@ -92,7 +100,8 @@ async function follow(tails: readonly Tail[], signal: AbortSignal, print: PrintL
       const from = size < position ? 0 : position;
       const text = size === from ? "" : await readRange(source.file, from, size);
       const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-      for (const line of whole.split("\n")) if (line !== "") print(line, source.name);
+      const lines = whole.split("\n").filter((line) => line !== "");
+      for (const { line } of fitting(lines, source.name, filter, Date.now())) print(line, source.name);
       positions.set(source, from + Buffer.byteLength(whole));
     }
     await sleep(200, undefined, { signal }).catch(() => undefined);

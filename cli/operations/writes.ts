@@ -1,4 +1,4 @@
-import type { WriteStory } from "../../proxy/api.ts";
+import type { FollowedWrite, WriteDetails } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { loadClusterOf } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
@@ -14,11 +14,11 @@ export async function listWrites(
   request: WritesRequest,
   pending: boolean,
   limit: number,
-): Promise<readonly WriteStory[]> {
+): Promise<readonly FollowedWrite[]> {
   return (await find(request)).admin.writes(pending, limit);
 }
 
-export async function showWrite(request: WritesRequest, seq: string): Promise<WriteStory> {
+export async function showWrite(request: WritesRequest, seq: string): Promise<WriteDetails> {
   const wanted = parseSeq(seq);
   return (await find(request)).admin.write(wanted);
 }
@@ -28,7 +28,7 @@ export async function decideWrite(
   request: WritesRequest,
   seq: string,
   decision: "retry" | "skip",
-): Promise<WriteStory> {
+): Promise<WriteDetails> {
   const wanted = parseSeq(seq);
   const { config, admin } = await find(request);
   return onRecord(config, `writes ${decision} ${wanted}`, () => admin.decideWrite(wanted, decision));

@@ -1,4 +1,5 @@
 /** Values as people read them. */
+import { stripVTControlCharacters } from "node:util";
 
 /** `850 ms`, `4.2 s`, `3 min 20 s`, `5 h 3 min`, `2 d 4 h` */
 export function duration(ms: number): string {
@@ -39,3 +40,27 @@ export function bytes(value: number): string {
 export function shellWord(word: string): string {
   return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
+
+/** `02:13:04.123`, in this machine's zone. */
+export function clock(ms: number): string {
+  const at = new Date(ms);
+  const two = (value: number, width = 2) => String(value).padStart(width, "0");
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
+}
+
+/** `2026-03-09 02:13:04.123`, in this machine's zone. */
+export function dateTime(ms: number): string {
+  const at = new Date(ms);
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((part) =>
+    String(part).padStart(2, "0"),
+  );
+  return `${day.join("-")} ${clock(ms)}`;
+}
+
+/** Text from elsewhere, without what a terminal would act on. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replace(CONTROL, "\u{fffd}");
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;

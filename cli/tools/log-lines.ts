@@ -1,6 +1,10 @@
 /** Log lines as people read them: pino's JSON, or whatever a process wrote. */
 import { readFile } from "node:fs/promises";
 import { styleText } from "node:util";
+import { clock, printable } from "./format.ts";
+import { type LogFields, sentenceOf } from "./log-sentences.ts";
+
+export type { LogFields };
 
 const LEVELS: Readonly<Record<number, string>> = {
   10: "trace",
@@ -12,60 +16,63 @@ const LEVELS: Readonly<Record<number, string>> = {
 };
 
 /** Said elsewhere in the line, or the same in every line. */
-const HIDDEN = new Set(["level", "time", "msg", "pid", "hostname", "name", "v", "err"]);
+const HIDDEN = ["level", "time", "msg", "pid", "hostname", "name", "v", "err", "error"];
+const NO_TIME = " ".repeat("02:13:04.123".length);
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** `12:03:04.123 warn  balancer  node is down node=app2 reason="connect ECONNREFUSED"` */
+/** `02:13:04.123 balancer   warn  app2 in-sync → down: connect ECONNREFUSED 127.0.0.1:4568` */
 export function renderLogLine(line: string, source: string): string {
-  const fields = parseLine(line);
-  if (!fields) return `${styleText("dim", "            ")} ${styleText("cyan", source.padEnd(10))} ${line}`;
-  const level = LEVELS[Number(fields.level)] ?? "info";
-  const pid = source === "supervisor" ? fields.pid : undefined;
-  const shown = Object.entries({ ...fields, ...errorFields(fields.err) }).filter(([key]) => !HIDDEN.has(key));
+  const fields = parseLogLine(line);
+  const from = styleText("cyan", source.padEnd(10));
+  if (fields === null) return `${NO_TIME} ${from}       ${printable(line)}`;
+  const { text, used } = sentenceOf(fields);
+  const pid = source === "supervisor" && fields.pid !== undefined ? [["pid", fields.pid] as const] : [];
+  const rest = Object.entries(fields).filter(([key]) => !HIDDEN.includes(key) && !used.includes(key));
+  const error = errorText(fields.error ?? fields.err);
+  const time = timeOf(fields);
   return [
-    styleText("dim", timeOf(fields.time)),
-    styleText("cyan", source.padEnd(10)),
-    levelText(level),
-    String(fields.msg ?? ""),
-    ...shown.map(([key, value]) => `${styleText("dim", `${key}=`)}${valueText(value)}`),
-    ...(pid === undefined ? [] : [`${styleText("dim", "pid=")}${pid}`]),
+    styleText("dim", time === null ? NO_TIME : clock(time)),
+    from,
+    levelText(LEVELS[Number(fields.level)] ?? "info"),
+    printable(text),
+    ...[...rest, ...pid].map(
+      ([key, value]) => `${styleText("dim", `${printable(key)}=`)}${valueText(value)}`,
+    ),
+    ...(error === "" ? [] : [`${styleText("dim", "error=")}${valueText(error)}`]),
   ].join(" ");
 }
 
-/** ms since the epoch; null for a line that is not JSON. */
-export function lineTime(line: string): number | null {
-  const time = parseLine(line)?.time;
-  if (typeof time === "number") return time;
-  return typeof time === "string" ? Date.parse(time) : null;
+/** ms since the epoch; null for a line that has none. */
+export function timeOf(fields: LogFields | null): number | null {
+  const time = fields?.time;
+  const at = typeof time === "string" ? Date.parse(time) : time;
+  return typeof at === "number" && !Number.isNaN(at) ? at : null;
 }
 
 /** The end of a log, each message once; nothing where there is no log. */
 export async function lastLines(file: string, count: number): Promise<string[]> {
   const text = await readFile(file, "utf8").catch(() => "");
   const lines = text.split("\n").filter((line) => line !== "");
-  return [...new Set(lines.slice(-count).map((line) => String(parseLine(line)?.msg ?? line)))];
+  return [...new Set(lines.slice(-count).map((line) => String(parseLogLine(line)?.msg ?? line)))];
 }
 
-function parseLine(line: string): Fields | null {
+/** Null for a line that is not JSON. */
+export function parseLogLine(line: string): LogFields | null {
   if (!line.startsWith("{")) return null;
   try {
-    return JSON.parse(line) as Fields;
+    return JSON.parse(line) as LogFields;
   } catch {
     return null;
   }
 }
 
-function errorFields(error: unknown): Fields {
-  if (typeof error !== "object" || error === null) return {};
-  return "message" in error ? { error: error.message } : {};
-}
-
-function timeOf(time: unknown): string {
-  const date = new Date(typeof time === "string" || typeof time === "number" ? time : Number.NaN);
-  if (Number.isNaN(date.getTime())) return "            ";
-  const two = (value: number, width = 2) => String(value).padStart(width, "0");
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${two(date.getMilliseconds(), 3)}`;
+/** `LbError journal_failed: disk (Error ENOSPC: no space left)`; of an error without message where it came from. */
+function errorText(error: unknown): string {
+  if (typeof error !== "object" || error === null) return error === undefined ? "" : String(error);
+  const { type, code, message, stack, cause } = error as LogFields;
+  const where = Array.isArray(stack) ? stack[0] : undefined;
+  const head = [type, code].filter((part) => typeof part === "string").join(" ");
+  const text = [head, message ?? where].filter((part) => part !== undefined && part !== "").join(": ");
+  return cause === undefined ? text : `${text} (${errorText(cause)})`;
 }
 
 function levelText(level: string): string {
@@ -75,6 +82,6 @@ function levelText(level: string): string {
 }
 
 function valueText(value: unknown): string {
-  if (typeof value !== "string") return JSON.stringify(value) ?? "";
-  return /^[\w./:@%+,*-]+$/.test(value) ? value : JSON.stringify(value);
+  if (typeof value === "string" && /^[\w./:@%+,*-]+$/.test(value)) return value;
+  return printable(JSON.stringify(value) ?? "");
 }

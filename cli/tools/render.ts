@@ -1,13 +1,6 @@
 /** What commands print for people: pure. The same values go out with --json as they are. */
 import { styleText } from "node:util";
-import {
-  type NodeState,
-  type NodeStatus,
-  SKIPPED,
-  type Status,
-  type VerifyReport,
-  type WriteStory,
-} from "../../proxy/api.ts";
+import type { NodeState, NodeStatus, Status, VerifyReport } from "../../proxy/api.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Change, Finding, ProcessReport } from "../target.ts";
 import { bytes, count, duration, plural, shellWord } from "./format.ts";
@@ -118,52 +111,6 @@ export function renderVerify(report: VerifyReport, problems: readonly string[]):
   return `${table(columns, rows)}\n\n${verdict}`;
 }
 
-export function renderWrites(writes: readonly WriteStory[]): string {
-  if (writes.length === 0) return "no writes";
-  const rows = writes.map((write) => [
-    String(write.seq),
-    new Date(write.at).toISOString(),
-    `${write.method} ${write.path}`,
-    fate(write),
-    write.acks.map(({ node, status }) => `${node}=${status}`).join(" "),
-  ]);
-  return table(
-    [
-      { title: "SEQ", right: true },
-      { title: "RECORDED" },
-      { title: "REQUEST" },
-      { title: "OUTCOME" },
-      { title: "ACKS" },
-    ],
-    rows,
-  );
-}
-
-export function renderWrite(write: WriteStory): string {
-  const acks = write.acks.map((ack) => [
-    ack.node,
-    String(ack.status),
-    String(ack.attempts),
-    ack.ambiguous ? "yes" : "no",
-    duration(ack.firstAt - write.at),
-    duration(ack.at - write.at),
-  ]);
-  const columns = [
-    { title: "NODE" },
-    { title: "STATUS", right: true },
-    { title: "ATTEMPTS", right: true },
-    { title: "AMBIGUOUS" },
-    { title: "SENT AFTER", right: true },
-    { title: "ACKED AFTER", right: true },
-  ];
-  return [
-    `write ${write.seq}: ${write.method} ${write.path}, recorded ${new Date(write.at).toISOString()}, route ${write.route}`,
-    `outcome: ${fate(write)}${write.purged ? ", body purged" : ""}, order key ${write.keyHash?.slice(0, 16) ?? "none: a barrier"}`,
-    "",
-    acks.length > 0 ? table(columns, acks) : unacked(write),
-  ].join("\n");
-}
-
 export function renderFindings(target: string, findings: readonly Finding[]): string {
   const rows = findings.map(({ check, ok, found }) => [
     ok ? styleText("green", "✔") : styleText("red", "✖"),
@@ -176,16 +123,6 @@ export function renderFindings(target: string, findings: readonly Finding[]): st
     "",
     ...(mend.length > 0 ? ["What mends it:", ...mend] : [`nothing is missing for target ${target}`]),
   ].join("\n");
-}
-
-function fate({ setAside, outcome }: WriteStory): string {
-  if (setAside) return styleText("red", "set aside");
-  if (outcome === SKIPPED) return "skipped";
-  return outcome === null ? "open" : String(outcome);
-}
-
-function unacked({ outcome }: WriteStory): string {
-  return outcome === SKIPPED ? "no node acked it, and none gets it any more" : "no node has acked it yet";
 }
 
 function summary(status: Status): string {
@@ -253,7 +190,8 @@ function processTable(processes: readonly ProcessReport[]): string {
   );
 }
 
-function coloured(state: NodeState): string {
+/** A node's state, in the colour that says whether to worry. */
+export function coloured(state: NodeState): string {
   if (state === "in-sync") return styleText("green", state);
   return styleText(state === "down" || state === "quarantined" ? "red" : "yellow", state);
 }

@@ -128,7 +128,7 @@ export class Bootstrap {
     if (!node.history || node.state === "quarantined") return;
     const last = cluster.upstream.inSync.every((other) => other === node);
     const what = last ? "would drop the state of the last in-sync node" : "the state of a node is dropped";
-    log.alarm(what, { node: node.name, why });
+    log.alarm(what, { node: node.name, reason: why });
     if (!last) cluster.forget(node, why).catch((error: unknown) => log.bug("forget", error));
   }
 

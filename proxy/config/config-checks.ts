@@ -46,6 +46,7 @@ interface Checked {
     readonly retention?: number | "keep" | undefined;
   };
   readonly limits?: { readonly body: number };
+  readonly tracing?: { readonly headersFile: string | null } | null;
 }
 
 /** The problems that only show when settings are looked at together. */
@@ -144,12 +145,13 @@ function isSame(a: Listen, b: Listen): boolean {
 }
 
 /** A key beside what it locks, or a head mark that is put back together with an older journal, is of no use. */
-function fileProblems({ dataDir, journal, admin }: Checked): string[] {
+function fileProblems({ dataDir, journal, admin, tracing }: Checked): string[] {
   const files: [string, string | undefined][] = [
     ["journal/keyFile", journal?.keyFile],
     ["journal/headFile", journal?.headFile],
     ["admin/passwordFile", admin?.passwordFile],
     ["admin/viewer/passwordFile", admin?.viewer?.passwordFile],
+    ["tracing/headersFile", tracing?.headersFile ?? undefined],
   ];
   const problems: string[] = [];
   const seen = new Map<string, string>();

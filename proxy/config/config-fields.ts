@@ -180,6 +180,19 @@ export function nodeUrl() {
   });
 }
 
+/** The whole URL that spans are posted to. */
+export function collectorUrl() {
+  const expected =
+    "expected http(s)://host:port or with a path, and no user, query or fragment, such as http://127.0.0.1:4318";
+  return z.string({ error: expected }).transform((given, context) => {
+    const url =
+      /^https?:\/\/[^/?#@\s\\]+(\/[^?#\s\\]*)?$/i.test(given) && URL.canParse(given) ? new URL(given) : null;
+    if (url && url.port !== "0") return url.pathname === "/" ? `${url.origin}/v1/traces` : url.href;
+    context.issues.push({ code: "custom", message: expected, input: given });
+    return z.NEVER;
+  });
+}
+
 /** An address or a CIDR block. */
 export function addressBlock() {
   const expected = "expected an address or a block, such as 10.0.0.7 or 10.0.0.0/8";

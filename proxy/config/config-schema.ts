@@ -4,6 +4,7 @@ import {
   address,
   addressBlock,
   choice,
+  collectorUrl,
   count,
   duration,
   flag,
@@ -61,6 +62,10 @@ export function configSections(baseDir: string) {
     journal: journalSection(baseDir).prefault({}),
     limits: limitsSection().prefault({}),
     log: logSection().prefault({}),
+    tracing: optional(tracingSection(baseDir)).meta({
+      description: "OpenTelemetry traces; without it there are none.",
+      live: false,
+    }),
     drainTimeout: duration(
       { min: 0, max: HOUR },
       { about: "How long SIGTERM waits for what is in flight.", default: "20s", live: true },
@@ -425,6 +430,39 @@ function logSection() {
       default: "info",
       live: true,
     }),
-    access: flag({ about: "Whether each request is logged.", default: true, live: true }),
+    access: flag({ about: "Whether requests are logged.", default: true, live: true }),
+    sample: count(
+      { min: 0, max: 1, fraction: true },
+      {
+        about:
+          "Share of the reads that succeeded that are logged; errors, writes and clients that left always are.",
+        default: 1,
+        live: true,
+      },
+    ),
+  });
+}
+
+function tracingSection(baseDir: string) {
+  return section({
+    endpoint: collectorUrl().meta({
+      description:
+        "Where spans go: http(s) URL of an OpenTelemetry collector (OTLP/HTTP); `/v1/traces` where it has no path.",
+      live: false,
+    }),
+    sampleRatio: count(
+      { min: 0, max: 1, fraction: true },
+      {
+        about:
+          "Share of the traces that begin here; of one that a client began its own `traceparent` decides.",
+        default: 0.1,
+        live: false,
+      },
+    ),
+    headersFile: optional(path(baseDir)).meta({
+      description:
+        "File with header fields for the collector, `name: value` a line (credentials: keep it 0600).",
+      live: false,
+    }),
   });
 }

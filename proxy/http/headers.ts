@@ -124,6 +124,11 @@ export function fieldValues(headers: readonly string[], lower: string): string[]
   return values;
 }
 
+/** The trace that a list of fields belongs to (W3C traceparent). */
+export function traceIdOf(headers: readonly string[]): string | undefined {
+  return /^[\da-f]{2}-([\da-f]{32})-/.exec(fieldValues(headers, "traceparent")[0] ?? "")?.[1];
+}
+
 /** The client's Idempotency-Key, null without one. Throws idempotency_key_invalid. */
 export function idempotencyKey(headers: readonly string[]): string | null {
   const [key, second] = fieldValues(headers, "idempotency-key");

@@ -1,6 +1,7 @@
 /** What comes from the journal's worker, as the main thread knows it. */
 
 import { LbError } from "../errors.ts";
+import { fieldValues } from "../http/headers.ts";
 import type { JournalRecord, NewRecord } from "../record.ts";
 import { type ReadReply, unpack, type WireError } from "./journal-batch.ts";
 
@@ -11,7 +12,7 @@ export function recordOf(seq: number, at: number, { route, key, request }: NewRe
     at,
     route,
     key,
-    clientKey: clientKeyOf(request.headers),
+    ...namesIn(request.headers),
     request,
     state: { outcome: null, setAside: false },
   };
@@ -25,14 +26,15 @@ export function recordsOf({ records, bodies }: ReadReply): JournalRecord[] {
     at += length;
     const [target, headers] = head as [string, string[]];
     const request = { method, target, headers, body };
-    const clientKey = clientKeyOf(headers);
-    return { seq, at: recordedAt, route, key, clientKey, request, state: { outcome, setAside } };
+    return { seq, at: recordedAt, route, key, ...namesIn(headers), request, state: { outcome, setAside } };
   });
 }
 
-function clientKeyOf(headers: readonly string[]): string | null {
-  const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === "idempotency-key");
-  return at === -1 ? null : (headers[at + 1] ?? null);
+function namesIn(headers: readonly string[]): Pick<JournalRecord, "clientKey" | "requestId"> {
+  return {
+    clientKey: fieldValues(headers, "idempotency-key")[0] ?? null,
+    requestId: fieldValues(headers, "x-request-id")[0] ?? null,
+  };
 }
 
 /** An LbError that came from the worker. */

@@ -15,6 +15,7 @@ import {
   METHODS,
   POLICIES,
   type Policy,
+  SPAN_OUTCOMES,
   SUCCESS,
   SYNCED_FILES,
   WRITE_OUTCOMES,
@@ -114,6 +115,7 @@ export class ProcessCells {
   readonly purged: Count;
   readonly setAside: Count;
   readonly reloads: Record<"ok" | "failed", Count>;
+  readonly spans: Record<"exported" | "dropped", Count>;
   readonly logDropped: Count;
 
   constructor(families: Families) {
@@ -130,6 +132,7 @@ export class ProcessCells {
     this.purged = families.purged.count();
     this.setAside = families.setAside.count();
     this.reloads = counts(families.reloads, "outcome", SUCCESS);
+    this.spans = counts(families.spans, "outcome", SPAN_OUTCOMES);
     this.logDropped = families.logDropped.count();
   }
 }

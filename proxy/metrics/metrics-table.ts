@@ -80,6 +80,7 @@ export const BOOTSTRAPS = ["replay", "snapshot", "manual"] as const;
 export type BootstrapKind = (typeof BOOTSTRAPS)[number];
 
 export const SUCCESS = ["ok", "failed"] as const;
+export const SPAN_OUTCOMES = ["exported", "dropped"] as const;
 export const KEY_HITS = ["repeat", "mismatch"] as const;
 const ROUTE = "name of a route in the config";
 const WRITE_ROUTE = "name of a route to all nodes";
@@ -187,6 +188,7 @@ export const METRICS = {
   // The balancer itself
   reloads: counter("lb_config_reloads_total", { outcome: SUCCESS }, "SIGHUPs, by whether the new config was taken."),
   reloadOk: gauge("lb_config_last_reload_ok", {}, "1 unless the last SIGHUP was refused: then the old config is still in use."),
+  spans: counter("lb_trace_spans_total", { outcome: SPAN_OUTCOMES }, "Finished spans of sampled traces, where tracing is on; dropped: the queue was full, or the collector did not take them."),
   logDropped: counter("lb_log_dropped_lines_total", {}, "Log lines dropped, since nobody read stdout."),
   certificates: gauge("lb_tls_certificate_expiry_timestamp_seconds", { listener: LISTENERS }, "When the first certificate of a listener's chain expires; no series for a listener without tls."),
   busy: readCounter("lb_event_loop_active_seconds_total", { thread: THREADS }, "Time that a thread's event loop was not idle: its rate is the utilisation, 0 to 1."),

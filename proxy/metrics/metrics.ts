@@ -233,6 +233,10 @@ export class Metrics {
     this.#process.reloads[ok ? "ok" : "failed"].value++;
   }
 
+  spans(outcome: "exported" | "dropped", spans: number): void {
+    this.#process.spans[outcome].value += spans;
+  }
+
   logDropped(lines: number): void {
     this.#process.logDropped.value += lines;
   }

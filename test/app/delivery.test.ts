@@ -36,7 +36,13 @@ test("a client's own key: with quotes, without, with escapes; never taken for a 
 
 function record(seq: number): JournalRecord {
   const request = { method: "POST", target: "/register", headers: [], body: new Uint8Array() };
-  const rest = { route: "all-1", key: null, clientKey: null, state: { outcome: null, setAside: false } };
+  const rest = {
+    route: "all-1",
+    key: null,
+    clientKey: null,
+    requestId: null,
+    state: { outcome: null, setAside: false },
+  };
   return { seq, at: 1767323045678, request, ...rest };
 }
 

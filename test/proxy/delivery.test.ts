@@ -78,6 +78,7 @@ class Stage {
         route: "all-1",
         key,
         clientKey: null,
+        requestId: null,
         request,
         state: { outcome: null, setAside: false },
       });

@@ -43,7 +43,7 @@ test("a process that ends at once loses no line and writes none twice", () => {
   const log = new URL("../../proxy/log.ts", import.meta.url).href;
   const line = '{ id: "1", client: "c", method: "GET", target: "/", route: null, status: 200, ms: 1 }';
   const script = `import { createLog } from ${JSON.stringify(log)};
-    const log = createLog({ level: "info", access: true });
+    const log = createLog({ level: "info", access: true, sample: 1 });
     log.request(${line});
     log.alarm("first");
     log.alarm("second");

@@ -2,27 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LbError } from "../../proxy/errors.ts";
 import { Log, type LogLevel, pathOf } from "../../proxy/log.ts";
+import { COMMON, LEVELS, LINES } from "../../proxy/log-table.ts";
+import { READ, sayAll } from "../support/log-samples.ts";
 
-function create({ level = "info" as LogLevel, access = true } = {}) {
+function create({ level = "info" as LogLevel, access = true, sample = 1, random = Math.random } = {}) {
   const lines: Record<string, unknown>[] = [];
   let flushed = 0;
   const out = { write: (line: string) => void lines.push(JSON.parse(line)), flush: () => void flushed++ };
-  return { log: new Log({ level, access }, out), lines, flushes: () => flushed };
+  return { log: new Log({ level, access, sample }, out, random), lines, flushes: () => flushed };
 }
-
-const LINE = {
-  id: "r1",
-  client: "127.0.0.1",
-  method: "GET",
-  target: "/login",
-  route: "one-2",
-  status: 200,
-  ms: 1.5,
-};
 
 test("a request's line has its path, and never its query", () => {
   const { log, lines } = create();
-  log.request({ ...LINE, target: "/login?username=ann&password=secret1", node: "app1" });
+  log.request({ ...READ, target: "/login?username=ann&password=secret1", node: "app1" });
   assert.equal(lines[0]?.msg, "request");
   assert.equal(lines[0]?.path, "/login");
   assert.equal(lines[0]?.node, "app1");
@@ -39,7 +31,7 @@ test("a path ends at the query or the fragment, whichever comes first", () => {
 
 test("without access lines everything else is still logged", () => {
   const { log, lines } = create({ access: false });
-  log.request(LINE);
+  log.request(READ);
   log.nodeState("app1", "in-sync", "down", "3 checks failed");
   assert.deepEqual(
     lines.map(({ msg }) => msg),
@@ -49,7 +41,7 @@ test("without access lines everything else is still logged", () => {
 
 test("a level above info hides access lines, and not warnings", () => {
   const { log, lines } = create({ level: "warn" });
-  log.request(LINE);
+  log.request(READ);
   log.nodeState("app1", "in-sync", "down", "3 checks failed");
   log.nodeState("app1", "down", "catching-up", "came up");
   assert.deepEqual(
@@ -60,7 +52,7 @@ test("a level above info hides access lines, and not warnings", () => {
 
 test("access lines may wait, all others go out at once", () => {
   const { log, flushes } = create();
-  log.request(LINE);
+  log.request(READ);
   assert.equal(flushes(), 0);
   log.ready({ listen: "127.0.0.1:8080", admin: "127.0.0.1:1936", head: 0, nodes: 3, ms: 12 });
   assert.equal(flushes(), 1);
@@ -120,4 +112,64 @@ test("foreign text can't make a line of its own", () => {
   log.nodeState("app1", "in-sync", "down", 'x\n{"msg":"ready"}');
   assert.equal(lines.length, 1);
   assert.equal(lines[0]?.msg, "node state");
+});
+
+test("of reads that succeeded a share is logged, and says which; all else always is", () => {
+  let turn = 0;
+  const { log, lines } = create({ sample: 0.25, random: () => (turn++ % 4) / 4 });
+  for (let n = 0; n < 8; n++) log.request({ ...READ, id: `read-${n}` });
+  log.request({ ...READ, id: "missing", status: 404 });
+  log.request({ ...READ, id: "failed", status: 502, code: "all_nodes_failed" });
+  log.request({ ...READ, id: "left", status: 0 });
+  log.request({ ...READ, id: "write", method: "POST", status: 201, seq: 7 });
+  assert.deepEqual(
+    lines.map(({ id, sample }) => [id, sample]),
+    [
+      ["read-0", 0.25],
+      ["read-4", 0.25],
+      ["missing", undefined],
+      ["failed", undefined],
+      ["left", undefined],
+      ["write", undefined],
+    ],
+  );
+});
+
+test("share 0 hides every read that succeeded, share 1 none, whatever the dice say", () => {
+  const none = create({ sample: 0, random: () => 0 });
+  none.log.request(READ);
+  assert.equal(none.lines.length, 0);
+  const all = create({ sample: 1, random: () => 0.999_999 });
+  all.log.request(READ);
+  assert.equal(all.lines.length, 1);
+});
+
+test("level, access lines and share can change while it runs", () => {
+  const { log, lines } = create();
+  log.configure({ level: "warn", access: true, sample: 1 });
+  log.request(READ);
+  log.configure({ level: "info", access: true, sample: 0 });
+  log.request(READ);
+  log.configure({ level: "info", access: true, sample: 1 });
+  log.request(READ);
+  assert.equal(lines.length, 1);
+});
+
+test("each kind of line has the level and the fields that docs/logs.md tells of, and no others", () => {
+  const { log, lines } = create({ sample: 0.5, random: () => 0 });
+  sayAll(log);
+  const said = Map.groupBy(lines, ({ msg }) => String(msg));
+  assert.deepEqual(
+    [...said.keys()].toSorted(),
+    Object.values(LINES)
+      .map(({ msg }) => msg)
+      .toSorted(),
+  );
+  for (const { msg, levels, fields } of Object.values(LINES)) {
+    const these = said.get(msg) ?? [];
+    const had = new Set(these.flatMap((line) => Object.keys(line)));
+    assert.deepEqual([...had].toSorted(), [...Object.keys(COMMON), ...Object.keys(fields)].toSorted(), msg);
+    const numbers = levels.map((level) => LEVELS[level].number);
+    assert.deepEqual([...new Set(these.map(({ level }) => level))].toSorted(), numbers.toSorted(), msg);
+  }
 });

@@ -10,6 +10,7 @@ function records(first: number, count: number, bytes = 0): JournalRecord[] {
     route: "all-1",
     key: null,
     clientKey: null,
+    requestId: null,
     request: { method: "POST", target: "/", headers: [], body: new Uint8Array(bytes) },
     state: { outcome: null, setAside: false },
   }));

@@ -167,3 +167,33 @@ test("a skip takes out a record that has not had its turn", () => {
   schedule.done(1);
   assert.equal(schedule.next(), 3);
 });
+
+test("each record's place says what it waits for", () => {
+  const schedule = new Schedule();
+  schedule.add(1, "a");
+  schedule.add(2, "a");
+  schedule.add(3, null);
+  schedule.add(4, "b");
+  assert.deepEqual(schedule.placeOf(1), { at: "ready", behind: null });
+  assert.equal(schedule.next(), 1);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].map((seq) => schedule.placeOf(seq)),
+    [
+      { at: "sending", behind: null },
+      { at: "same-key", behind: 1 },
+      { at: "as-barrier", behind: 1 },
+      { at: "barrier", behind: 3 },
+      null,
+    ],
+  );
+  schedule.pause(1);
+  assert.deepEqual(schedule.placeOf(1), { at: "paused", behind: null });
+  schedule.setAside(1);
+  assert.deepEqual(schedule.placeOf(1), { at: "set-aside", behind: null });
+  assert.deepEqual(schedule.placeOf(2), { at: "held", behind: 1 });
+  assert.deepEqual(schedule.placeOf(3), { at: "ready", behind: null });
+  assert.deepEqual(schedule.placeOf(4), { at: "barrier", behind: 3 });
+  assert.equal(schedule.next(), 3);
+  schedule.done(3);
+  assert.deepEqual(schedule.placeOf(4), { at: "ready", behind: null });
+});

@@ -31,6 +31,7 @@ function makeWrite(
     route: "all-1",
     key: null,
     clientKey: null,
+    requestId: null,
     request: { method: "POST", target: "/", headers: [], body: new Uint8Array() },
     state: { outcome: null, setAside: false },
   };

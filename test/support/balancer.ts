@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { NodeState, NodeStatus, Status, WriteStory } from "../../proxy/api.ts";
+import type { NodeState, NodeStatus, Status, WriteDetails } from "../../proxy/api.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { until } from "./wait.ts";
@@ -31,7 +31,7 @@ export interface TestBalancer {
   admin<T>(path: string, method?: "GET" | "POST", body?: unknown): Promise<T>;
   status(): Promise<Status>;
   node(name: string): Promise<NodeStatus>;
-  write(seq: number): Promise<WriteStory>;
+  write(seq: number): Promise<WriteDetails>;
   /** Waits until a node is in this state. */
   reached(name: string, state: NodeState, timeout?: number): Promise<NodeStatus>;
   /** Waits until every node is in-sync and has no lag. */
@@ -149,7 +149,7 @@ class ProcessBalancer implements TestBalancer {
     return found;
   }
 
-  write(seq: number): Promise<WriteStory> {
+  write(seq: number): Promise<WriteDetails> {
     return this.admin(`/api/writes/${seq}`);
   }
 

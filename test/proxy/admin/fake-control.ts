@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type AdminConfig, AdminServer } from "../../../proxy/admin/admin.ts";
-import type { NodeState, NodeStatus, RouteStatus, Status, WriteStory } from "../../../proxy/api.ts";
+import type { NodeState, NodeStatus, RouteStatus, Status, WriteDetails } from "../../../proxy/api.ts";
 import type { Control } from "../../../proxy/control.ts";
 import { ERROR_ROWS, LbError } from "../../../proxy/errors.ts";
 import { Log } from "../../../proxy/log.ts";
@@ -153,23 +153,23 @@ export class FakeControl implements Control {
     return this.#find(name);
   }
 
-  async writes(pending: boolean, limit: number): Promise<WriteStory[]> {
+  async writes(pending: boolean, limit: number): Promise<WriteDetails[]> {
     this.calls.push(["writes", pending, limit]);
     return [story(7)];
   }
 
-  async write(seq: number): Promise<WriteStory> {
+  async write(seq: number): Promise<WriteDetails> {
     this.calls.push(["write", seq]);
     if (seq > 100) throw new LbError("unknown_write", `expected 1 to 100, got ${seq}`);
     return story(seq);
   }
 
-  async retryWrite(seq: number): Promise<WriteStory> {
+  async retryWrite(seq: number): Promise<WriteDetails> {
     this.calls.push(["retryWrite", seq]);
     return story(seq);
   }
 
-  async skipWrite(seq: number): Promise<WriteStory> {
+  async skipWrite(seq: number): Promise<WriteDetails> {
     this.calls.push(["skipWrite", seq]);
     return story(seq);
   }
@@ -201,7 +201,7 @@ export class FakeControl implements Control {
   }
 }
 
-export function story(seq: number): WriteStory {
+export function story(seq: number): WriteDetails {
   return {
     seq,
     at: 1_700_000_000_000,
@@ -213,6 +213,13 @@ export function story(seq: number): WriteStory {
     setAside: false,
     purged: false,
     acks: [],
+    state: "delivered",
+    marks: [],
+    policy: "all",
+    replies: [],
+    nodes: [],
+    requestId: "r-7",
+    traceId: null,
   };
 }
 
@@ -250,7 +257,7 @@ export async function startAdmin(
   };
   const logged: Record<string, unknown>[] = [];
   const log = new Log(
-    { level: "info", access: true },
+    { level: "info", access: true, sample: 1 },
     { write: (line) => void logged.push(JSON.parse(line)) },
   );
   const metrics = createMetrics({

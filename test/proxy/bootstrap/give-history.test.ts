@@ -23,7 +23,7 @@ function stage() {
     lineage: new Lineage(),
     notes: new WeakMap<UpstreamNode, string>(),
     metrics: createMetrics({ routes: [], nodes: ["app1"], codes: [] }),
-    log: new Log({ level: "silent", access: false }, { write() {} }),
+    log: new Log({ level: "silent", access: false, sample: 1 }, { write() {} }),
   };
   const over = new AbortController();
   const given = (seq: number) =>

@@ -124,6 +124,20 @@ test("the result is frozen all the way down", () => {
   visit(config);
 });
 
+test("tracing is off unless it is there; a collector without a path gets /v1/traces", () => {
+  assert.equal(parse(NODE).tracing, null);
+  const endpoint = (given: string) => parse(`${NODE}\ntracing: { endpoint: "${given}" }`).tracing?.endpoint;
+  assert.equal(endpoint("http://127.0.0.1:4318"), "http://127.0.0.1:4318/v1/traces");
+  assert.equal(endpoint("https://otel.example/"), "https://otel.example/v1/traces");
+  assert.equal(endpoint("http://[::1]:4318/otlp/v1/traces"), "http://[::1]:4318/otlp/v1/traces");
+  const { sampleRatio, headersFile } =
+    parse(`${NODE}\ntracing: { endpoint: "http://c", headersFile: h }`).tracing ?? {};
+  assert.deepEqual([sampleRatio, headersFile], [0.1, "/etc/lb/h"]);
+});
+
+const COLLECTOR =
+  "expected http(s)://host:port or with a path, and no user, query or fragment, such as http://127.0.0.1:4318";
+
 /** Added to a config that is right: what is said. */
 const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [
   ["", "nodes: expected a list of nodes, each with name and url, got nothing"],
@@ -164,7 +178,7 @@ const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [
   ],
   [
     `${NODE}\nnode: 1`,
-    "node: expected only cluster, listen, admin, dataDir, trustedProxies, nodes, routes, health, app, writes, journal, limits, log, drainTimeout, got an unknown key",
+    "node: expected only cluster, listen, admin, dataDir, trustedProxies, nodes, routes, health, app, writes, journal, limits, log, tracing, drainTimeout, got an unknown key",
   ],
   [
     `${NODE}\nlimits: { bodys: 1 }`,
@@ -319,6 +333,29 @@ const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [
   [
     `${NODE}\nlog: { level: loud }`,
     'log/level: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"',
+  ],
+  [`${NODE}\nlog: { sample: 1.5 }`, "log/sample: expected a number from 0 to 1, got 1.5"],
+  [`${NODE}\ntracing: {}`, `tracing/endpoint: ${COLLECTOR}, got nothing`],
+  [
+    `${NODE}\ntracing: { endpoint: "127.0.0.1:4318" }`,
+    `tracing/endpoint: ${COLLECTOR}, got "127.0.0.1:4318"`,
+  ],
+  [
+    `${NODE}\ntracing: { endpoint: "http://u:hush@c:4318" }`,
+    `tracing/endpoint: ${COLLECTOR}, got "http://…@c:4318"`,
+  ],
+  [`${NODE}\ntracing: { endpoint: "http://c/?a=1" }`, `tracing/endpoint: ${COLLECTOR}, got "http://c/?a=1"`],
+  [
+    `${NODE}\ntracing: { endpoint: "http://c", sampleRatio: 2 }`,
+    "tracing/sampleRatio: expected a number from 0 to 1, got 2",
+  ],
+  [
+    `${NODE}\ntracing: { endpoint: "http://c", headers: x }`,
+    "tracing/headers: expected only endpoint, sampleRatio, headersFile, got an unknown key",
+  ],
+  [
+    `${NODE}\ntracing: { endpoint: "http://c", headersFile: ./admin.password }`,
+    "tracing/headersFile: expected a file of its own, got that of admin/passwordFile",
   ],
   [`${NODE}\ndataDir: 5`, "dataDir: expected a path, got 5"],
   [`${NODE}\ndrainTimeout: 30d`, 'drainTimeout: expected a duration of 0ms to 1h, such as 20s, got "30d"'],

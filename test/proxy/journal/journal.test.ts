@@ -42,6 +42,7 @@ test("a record comes back as it was given", async (t) => {
       route: "all-1",
       key: null,
       clientKey: "abc",
+      requestId: null,
       request,
       state: { outcome: null, setAside: false },
     },
