@@ -86,6 +86,18 @@ ${table.join("\n")}
 - Names and URLs of nodes, names of routes, the two users and all files named here differ from each other, and no
   node is the balancer itself.
 
+## Files
+
+\`check\`, \`run\` and SIGHUP look at the certificates, keys and password files together with the config, before
+anything is made, opened or changed; what is wrong with them is said with all else. A problem is: a file that is missing
+(a password file is made, if its folder is there), cannot be read, is a folder, a pipe or larger than 1 MiB; what is no
+certificate or no key without a passphrase; a key that belongs to another certificate; a pair that TLS refuses; a password
+that is shorter than 8 characters or longer than 1,024, or not one line of UTF-8.
+
+Warnings, on stderr by \`check\` and in the log (\`config warnings\`) by the others: a certificate of the chain has expired
+or is not valid yet; users other than a file's owner and group may read or write a key or password. With these the
+balancer runs: not to serve would mend neither.
+
 ## Fixed limits
 
 A request has at most 1,000 header fields, and a connection at most 64 requests waiting behind the one being answered.

@@ -1,8 +1,9 @@
 /** The password in a file. Nothing that a file holds is ever in a message. */
 
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import { ConfigError } from "./config-error.ts";
+import { codeOf, readNamedFile } from "./named-file.ts";
 
 const SHORTEST = 8;
 /** Longer ones would not fit into the header of a request. */
@@ -35,10 +36,10 @@ export function cannotMake(file: string, path: string, cause: unknown): ConfigEr
 
 function read(file: string, path: string): Buffer | null {
   try {
-    return readFileSync(file);
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return nothingYet(file, path);
-    throw new ConfigError([`${path}: expected a readable file at ${file}, got ${codeOf(cause)}`], { cause });
+    return readNamedFile(file, path);
+  } catch (error) {
+    if (codeOf((error as Error).cause) !== "ENOENT") throw error;
+    return nothingYet(file, path);
   }
 }
 
@@ -57,8 +58,4 @@ function text(bytes: Buffer): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? "an error";
 }

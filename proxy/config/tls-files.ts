@@ -1,9 +1,9 @@
 /** Certificate and key of a listener, out of their files. Nothing that a file holds is ever in a message. */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { ConfigError } from "./config-error.ts";
+import { codeOf, readNamedFile } from "./named-file.ts";
 
 export interface TlsFiles {
   /** PEM: the certificate and its chain. */
@@ -27,9 +27,10 @@ export function readTls(files: TlsFiles, path: string): TlsPair {
   const problems: string[] = [];
   const part = <T>(name: keyof TlsFiles, what: string, parse: (pem: Buffer) => T) => {
     try {
-      return readPart(files[name], what, parse);
+      return readPart(files[name], `${path}/${name}`, what, parse);
     } catch (error) {
-      problems.push(`${path}/${name}: ${(error as Error).message}`);
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
       return null;
     }
   };
@@ -51,17 +52,12 @@ export function tlsWarnings({ validFrom, expiresAt }: TlsPair, path: string, now
   return [];
 }
 
-function readPart<T>(file: string, what: string, parse: (pem: Buffer) => T): { pem: Buffer; value: T } {
-  let pem: Buffer;
-  try {
-    pem = readFileSync(file);
-  } catch (cause) {
-    throw new Error(`expected a readable file at ${file}, got ${codeOf(cause)}`, { cause });
-  }
+function readPart<T>(file: string, path: string, what: string, parse: (pem: Buffer) => T) {
+  const pem = readNamedFile(file, path);
   try {
     return { pem, value: parse(pem) };
   } catch (cause) {
-    throw new Error(`expected ${what} at ${file}, got something else`, { cause });
+    throw new ConfigError([`${path}: expected ${what} at ${file}, got something else`], { cause });
   }
 }
 
@@ -92,8 +88,4 @@ function usable(pair: TlsPair, path: string): TlsPair {
     });
   }
   return pair;
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string }).code ?? "an error";
 }

@@ -1,9 +1,13 @@
 /** The files that a config names are looked at with the config itself: by `check`, `run` and SIGHUP alike. */
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { connect } from "node:tls";
 import { certificateIn } from "../support/certificate.ts";
 import { runProxy, startProxy } from "../support/lb-proxy.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -98,6 +102,32 @@ test("SIGHUP: wrong files are said with all other problems, and nothing is made 
   assert.deepEqual(readdirSync(folder), before);
 });
 
+test("SIGHUP: certificates and password stay until all of them can be used, then all are taken", async (t) => {
+  const { folder, file, write } = place(t);
+  const tls = certificateIn(folder, "first");
+  const password = join(folder, "admin.password");
+  writeFileSync(password, "first password\n", { mode: 0o600 });
+  write({ ...PLAIN, listen: { address: "127.0.0.1:0", tls }, admin: { listen: "127.0.0.1:0", tls } });
+  const proxy = await startProxy(t, file);
+  const inUse = async () => ({
+    certificates: [await subjectOf(proxy.listen), await subjectOf(proxy.admin)],
+    signedIn: [await signIn(proxy.admin, "first password"), await signIn(proxy.admin, "second password")],
+  });
+  const reload = async () => {
+    const done = proxy.nextLine(({ msg }) => msg === "reloaded" || msg === "reload refused");
+    proxy.signal("SIGHUP");
+    return (await done).msg;
+  };
+  const second = certificateIn(folder, "second");
+  writeFileSync(password, "second password\n");
+  renameSync(second.cert, tls.cert);
+  assert.equal(await reload(), "reload refused");
+  assert.deepEqual(await inUse(), { certificates: ["first", "first"], signedIn: [200, 401] });
+  renameSync(second.key, tls.key);
+  assert.equal(await reload(), "reloaded");
+  assert.deepEqual(await inUse(), { certificates: ["second", "second"], signedIn: [401, 200] });
+});
+
 test("check makes no files, and says that a password file can't be made where it can't", async (t) => {
   const { folder, file, write } = place(t);
   write(PLAIN);
@@ -141,3 +171,23 @@ test("an expired certificate and secrets that others can read are warnings: by c
   proxy.signal("SIGHUP");
   assertEach((await again).warnings as string[], warnings);
 });
+
+/** Common name of the certificate that a new connection is shown. */
+async function subjectOf(address: string): Promise<string> {
+  const { hostname: host, port } = new URL(`https://${address}`);
+  const socket = connect({ host, port: Number(port), rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { subject } = socket.getPeerCertificate();
+  socket.destroy();
+  return String(subject.CN);
+}
+
+/** Status of a call to the admin API. */
+async function signIn(address: string, password: string): Promise<number | undefined> {
+  const options = { auth: `admin:${password}`, rejectUnauthorized: false, agent: false };
+  const [response] = (await once(get(`https://${address}/api/status`, options), "response")) as [
+    IncomingMessage,
+  ];
+  response.resume();
+  return response.statusCode;
+}
