@@ -78,6 +78,12 @@ const TABLE = {
     next: "Use a method other than CONNECT.",
     close: true,
   },
+  loop_detected: {
+    status: 508,
+    title: "The request came back to this balancer",
+    next: "Look at the urls of the config's nodes: one of them leads back here, directly or through another proxy.",
+    close: true,
+  },
   no_route: {
     status: 404,
     title: "No route matches the path",

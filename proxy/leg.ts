@@ -156,15 +156,10 @@ export function failedOutcome(error: unknown, timedOut: boolean): LegOutcome {
 export function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (code === "UND_ERR_SOCKET" && message in UNASKED) return UNASKED[message] as string;
+  if (code === "UND_ERR_SOCKET" && message === "bad upgrade")
+    return "answered 101 Switching Protocols, which it was not asked for";
   return code === undefined || message.includes(code) ? message : `${code}: ${message}`;
 }
-
-/** What undici says of an answer that it ends the connection for, while a request is under way there. */
-const UNASKED: Readonly<Record<string, string>> = {
-  "bad response": "answered 100 Continue, which it was not asked for",
-  "bad upgrade": "answered 101 Switching Protocols, which it was not asked for",
-};
 
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

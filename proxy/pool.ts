@@ -1,5 +1,6 @@
 import { buildConnector, Pool } from "undici";
 import { AnswerHeaders } from "./http/headers.ts";
+import { NodeClient } from "./node-client.ts";
 import { ReadPool } from "./read-pool.ts";
 
 /** Connections to one node: one pool for reads and one for writes, so that slow reads never delay a write. */
@@ -42,12 +43,11 @@ export function createPools(url: string, limits: PoolLimits): NodePools {
     maxHeaderSize: limits.headerSize,
     connect,
   };
+  const pool = (connections: number) =>
+    new Pool(url, { connections, factory: (origin) => new NodeClient(origin, options) });
   return {
-    reads: new ReadPool(
-      new Pool(url, { ...options, connections: limits.readConnections }),
-      limits.readConnections,
-    ),
-    writes: new Pool(url, { ...options, connections: limits.writeConnections }),
+    reads: new ReadPool(pool(limits.readConnections), limits.readConnections),
+    writes: pool(limits.writeConnections),
     answers: new AnswerHeaders(),
   };
 }

@@ -21,7 +21,7 @@ export interface ReadLegOwner {
   succeeded(node: UpstreamNode): void;
   /** It waited for a connection in vain: nothing was sent. `timeUp`: waiting has taken as long as it may. */
   unsent(timeUp: boolean): void;
-  /** No byte of an answer came. */
+  /** Nothing of an answer has gone to the client. */
   failed(node: UpstreamNode, outcome: LegOutcome, reason: string): void;
   /** The answer broke off in the middle. */
   broke(node: UpstreamNode): void;
@@ -45,6 +45,11 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   #sent = false;
   #abort: (() => void) | null = null;
   #resume: (() => void) | null = null;
+  /** The head of the node's answer, once it is there. It goes on with the first byte of the body. */
+  #status = 0;
+  #reason = "";
+  #headers: string[] = [];
+  /** The client's answer has begun: no other node can give it any more. */
   #begun = false;
   #over = false;
   #timedOut = false;
@@ -103,9 +108,12 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
       this.#giveUp(true);
       return;
     }
-    const { route, startedAt } = this.#read.exchange;
+    const { route, startedAt, response } = this.#read.exchange;
     const left = route.timeout - (performance.now() - startedAt);
-    if (this.#begun && left > 0) {
+    if (this.#status > 0 && left > 0) {
+      // A head whose body lets wait for itself (an event stream's) is not held back any longer.
+      this.#begin();
+      response.flushHeaders();
       this.#timer = setTimeout(expire, left, this);
       return;
     }
@@ -127,15 +135,17 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
       if (status === 103 && request.httpVersionMinor === 1) response.writeInformation(status, headers);
       return true;
     }
-    this.#begun = true;
+    this.#status = status;
+    this.#reason = statusText;
+    this.#headers = headers;
     this.#resume = resume;
     this.#node.aliveAt = performance.now();
-    response.writeHead(status, REASON.test(statusText) ? statusText : "", headers);
     return true;
   }
 
   onData(chunk: Buffer): boolean {
     const { response } = this.#read.exchange;
+    this.#begin();
     if (response.write(chunk)) return true;
     response.once("drain", this.#resume ?? (() => {}));
     return false;
@@ -143,9 +153,9 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
 
   onComplete(): void {
     if (this.#over) return;
-    const { response } = this.#read.exchange;
-    this.#finish(response.statusCode < 500 ? "ok" : "http_5xx");
-    response.end();
+    this.#begin();
+    this.#finish(this.#status < 500 ? "ok" : "http_5xx");
+    this.#read.exchange.response.end();
     this.#read.succeeded(this.#node);
   }
 
@@ -154,8 +164,15 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     if (error instanceof LbError) {
       this.#finish("aborted");
       this.#read.refused(error);
-    } else if (this.#begun && isWhole(this.#read.exchange.response.statusCode, error)) this.onComplete();
+    } else if (isWhole(this.#status, error)) this.onComplete();
     else this.#failed(failedOutcome(error, this.#timedOut), reasonOf(error));
+  }
+
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    const reason = REASON.test(this.#reason) ? this.#reason : "";
+    this.#read.exchange.response.writeHead(this.#status, reason, this.#headers);
   }
 
   #setTimer(): void {

@@ -1,12 +1,13 @@
 /**
  * The read path: one node picked, the request streamed to it, its answer streamed back. A read that failed
- * before any byte of the answer arrived is tried on the next node.
+ * before its answer began is tried on the next node.
  */
 
 import type { Balancer } from "./balancer.ts";
 import { LbError } from "./errors.ts";
 import type { Exchange, ReadFailure } from "./exchange.ts";
 import { wantBody } from "./http/http-server.ts";
+import { breakOff } from "./http/traffic-response.ts";
 import type { LegOutcome } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
@@ -167,7 +168,7 @@ class Read implements ReadLegOwner {
 
   /** The answer broke off in the middle: the client must notice. */
   broke(node: UpstreamNode): void {
-    this.exchange.response.destroy();
+    breakOff(this.exchange.response);
     this.#end(null, node);
   }
 

@@ -131,8 +131,11 @@ export async function startBalancer({
   const traffic = createTrafficServer(
     config,
     (request, response, inspected) => router.handle(request, response, inspected),
-    (error, request) => router.refused(error, request),
-    () => metrics.refused("limits.connections"),
+    {
+      mark: journal.id,
+      refused: (error, request) => router.refused(error, request),
+      crowded: () => metrics.refused("limits.connections"),
+    },
   );
 
   let listen = "";

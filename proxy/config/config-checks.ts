@@ -130,7 +130,7 @@ function listenProblems({ listen, admin, nodes = [] }: Checked): string[] {
   for (const [index, node] of nodes.entries()) {
     const url = new URL(node.url);
     const target = { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 80) };
-    if (address && isSame(target, address)) {
+    if (address && leadsTo(target, address)) {
       problems.push(`nodes/${index}/url: expected an app server, got the balancer's own address`);
     }
   }
@@ -138,6 +138,20 @@ function listenProblems({ listen, admin, nodes = [] }: Checked): string[] {
     problems.push("admin/viewer/user: expected a user other than admin/user, got the same");
   }
   return problems;
+}
+
+const LOCAL_4 = /^(?:localhost|127\.[\d.]+|0\.0\.0\.0)$/;
+const LOCAL_6 = /^(?:localhost|::1?)$/;
+const LOOPBACK = ["localhost", "127.0.0.1", "::1"];
+
+/** As far as an address tells; http/framing.ts notices the rest (this machine's other addresses and names, NAT). */
+function leadsTo(target: Listen, listen: Listen): boolean {
+  if (target.port !== listen.port) return false;
+  const [to, at] = [target.host.toLowerCase(), listen.host.toLowerCase()];
+  if (at === "0.0.0.0") return LOCAL_4.test(to);
+  if (at === "::") return LOCAL_4.test(to) || LOCAL_6.test(to);
+  const byName = to === "localhost" || at === "localhost";
+  return to === at || (byName && LOOPBACK.includes(to) && LOOPBACK.includes(at));
 }
 
 function isSame(a: Listen, b: Listen): boolean {

@@ -19,7 +19,7 @@ export interface Inspected {
   readonly target: string;
   /** The target without its query. */
   readonly path: string;
-  /** Flat list for the nodes: hop-by-hop fields and `lb-*` gone, Host, X-Forwarded-* and X-Request-Id set. */
+  /** Flat list for the nodes: hop-by-hop fields and `lb-*` gone, Host, X-Forwarded-*, X-Request-Id and lb-via set. */
   readonly headers: string[];
   readonly hasBody: boolean;
   /** Bytes; null where there is no body or it is chunked. */
@@ -35,6 +35,8 @@ export interface Inspected {
 export interface InspectorOptions {
   readonly trustedProxies: readonly string[];
   readonly scheme: "http" | "https";
+  /** Tells this balancer's requests to nodes from all others; a token, the same after a restart. */
+  readonly mark: string;
 }
 
 /** No lists, no userinfo, no percent-encoding: names and addresses, and a port. */
@@ -47,6 +49,7 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 /** Inspects the requests of one listener. */
 export class Inspector {
   readonly #scheme: "http" | "https";
+  readonly #mark: string;
   readonly #peers: Peers;
   /** Unique to this process; a UUID for each request would cost five times as much. */
   readonly #idPrefix = randomBytes(9).toString("base64url");
@@ -56,6 +59,7 @@ export class Inspector {
 
   constructor(options: InspectorOptions) {
     this.#scheme = options.scheme;
+    this.#mark = options.mark;
     this.#peers = new Peers(options.trustedProxies);
   }
 
@@ -72,6 +76,7 @@ export class Inspector {
     const old = isHttp10(request);
     const fields = new Fields(request.rawHeaders);
     fields.checkFraming(old);
+    const via = this.#via(fields.via);
     const host = this.#host(fields.host, old, request);
     const method = request.method as string;
     const target = originTarget(request.url as string, method, this.#scheme, host);
@@ -79,6 +84,7 @@ export class Inspector {
     const requestId = this.#requestId(fields.requestId);
     const headers = fields.forNodes(host, requestId);
     addForwarded(headers, fields, peer, this.#scheme, host);
+    headers.push("lb-via", via);
     return {
       method,
       target,
@@ -106,6 +112,15 @@ export class Inspector {
     return given;
   }
 
+  /** The balancers that it came through, this one included; one that was here before goes round in a circle. */
+  #via(given: string | null): string {
+    if (given === null) return this.#mark;
+    if (given.split(",").some((mark) => mark.trim() === this.#mark)) {
+      throw new LbError("loop_detected", "expected a request from a client, got one that was sent to a node");
+    }
+    return joined(given, this.#mark);
+  }
+
   #requestId(given: string | null): string {
     if (given !== null && REQUEST_ID.test(given)) return given;
     this.#ids += 1;
@@ -126,6 +141,7 @@ class Fields {
   isChunked = false;
   expect: string | null = null;
   requestId: string | null = null;
+  via: string | null = null;
   forwardedFor: string | null = null;
   forwardedProto: string | null = null;
   forwardedHost: string | null = null;
@@ -175,6 +191,9 @@ class Fields {
         break;
       case field.UPGRADE:
         this.#upgrade = value;
+        break;
+      case field.VIA:
+        this.via = joined(this.via, value);
         break;
       case field.REQUEST_ID:
         this.#requestIds += 1;

@@ -22,6 +22,8 @@ export const FORWARDED_PROTO = 10;
 export const FORWARDED_HOST = 11;
 export const FORWARDED = 12;
 export const FORWARDED_OTHER = 13;
+/** The balancers that a request came through. */
+export const VIA = 14;
 
 /** Which of the kinds above a request's field is of. */
 export function fieldKind(name: string): number {
@@ -33,6 +35,7 @@ export function fieldKind(name: string): number {
       return is(name, "host") ? HOST : KEEP;
     case 6:
       if (is(name, "expect")) return EXPECT;
+      if (is(name, "lb-via")) return VIA;
       break;
     case 7:
       if (is(name, "trailer")) return DROP;

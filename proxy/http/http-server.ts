@@ -29,6 +29,15 @@ export type TrafficHandler = (
 /** Told of each request that was refused before the handler saw it; `request` is null where it was unreadable. */
 export type RefusedListener = (error: LbError, request: IncomingMessage | null) => void;
 
+/** What the listener has besides its config and handler. */
+export interface TrafficOptions {
+  /** See InspectorOptions. */
+  readonly mark: string;
+  readonly refused?: RefusedListener;
+  /** A connection more than limits.connections was closed. */
+  readonly crowded?: () => void;
+}
+
 /** Requests that one connection may have waiting behind the one being answered. */
 const PIPELINE = 64;
 /** ms; fixed, since a listener cannot change it while it runs. */
@@ -39,14 +48,13 @@ export function wantBody(response: ServerResponse, inspected: Inspected): void {
   if (inspected.expectsContinue && inspected.hasBody) response.writeContinue();
 }
 
-/** Makes the listener; `listen()` binds it. `crowded`: a connection more than limits.connections was closed. */
+/** Makes the listener; `listen()` binds it. */
 export function createTrafficServer(
   config: Config,
   handler: TrafficHandler,
-  refused: RefusedListener = () => {},
-  crowded: () => void = () => {},
+  options: TrafficOptions,
 ): TrafficServer {
-  return new TrafficServer(config, handler, refused, crowded);
+  return new TrafficServer(config, handler, options);
 }
 
 /** See `createTrafficServer`. */
@@ -56,17 +64,19 @@ export class TrafficServer {
   readonly #handler: TrafficHandler;
   readonly #refused: RefusedListener;
   readonly #crowded: () => void;
+  readonly #mark: string;
   readonly #connections = new WeakMap<Duplex, Connection>();
   readonly #draining = { now: false };
   #tls: TlsPair | null;
   #config: Config;
   #inspector: Inspector;
 
-  constructor(config: Config, handler: TrafficHandler, refused: RefusedListener, crowded: () => void) {
+  constructor(config: Config, handler: TrafficHandler, options: TrafficOptions) {
     this.#config = config;
     this.#handler = handler;
-    this.#refused = refused;
-    this.#crowded = crowded;
+    this.#refused = options.refused ?? (() => {});
+    this.#crowded = options.crowded ?? (() => {});
+    this.#mark = options.mark;
     this.#inspector = this.#createInspector(config);
     this.#tls = config.listen.tls && readTls(config.listen.tls, "listen/tls");
     this.server = this.#createServer(config);
@@ -118,7 +128,7 @@ export class TrafficServer {
   }
 
   #createInspector({ trustedProxies, listen }: Config): Inspector {
-    return new Inspector({ trustedProxies, scheme: listen.tls ? "https" : "http" });
+    return new Inspector({ trustedProxies, scheme: listen.tls ? "https" : "http", mark: this.#mark });
   }
 
   #createServer(config: Config): HttpServer | HttpsServer {

@@ -48,3 +48,13 @@ export function responseClass(draining: { readonly now: boolean }): typeof Serve
   }
   return DrainingResponse as unknown as typeof ServerResponse;
 }
+
+/**
+ * Cuts an answer that has begun, so that nobody takes what came for the whole. To an HTTP/1.0 client the connection's
+ * end may be the body's, unless it is a reset (TLS has its own end, which is not sent here).
+ */
+export function breakOff(response: ServerResponse): void {
+  const { socket, req } = response;
+  if (req.httpVersionMinor === 0 && socket !== null && !("encrypted" in socket)) socket.resetAndDestroy();
+  else response.destroy();
+}

@@ -129,10 +129,54 @@ test("103 goes on whatever its fields say", async (t) => {
   }
 });
 
-const UNASKED = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+const HINTS = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n";
 
-test("100 Continue that nobody asked for is not supported: a read of it fails, and the log says why", async (t) => {
-  const { balancer } = await startOver(t, { "/x": UNASKED });
+/** What may stand in front of an answer, asked for or not (RFC 9110 §15.2). */
+const INTERIM = {
+  "/100": CONTINUE,
+  "/100-with-fields": "HTTP/1.1 100 Continue\r\nX-A: b\r\n\r\n",
+  "/100-three-times": CONTINUE.repeat(3),
+  "/102": "HTTP/1.1 102 Processing\r\n\r\n",
+  "/all": CONTINUE + HINTS + CONTINUE,
+} as const;
+
+test("1xx that nobody asked for: the client gets the answer behind them, and of HTTP/1.1 the 103", async (t) => {
+  const answers = Object.entries(INTERIM).map(([path, interim]) => [path, interim + OK]);
+  const { balancer, nodes } = await startOver(t, Object.fromEntries(answers));
+  const port = Number(new URL(balancer.url).port);
+  const connection = await rawConnect(port);
+  t.after(() => connection.end());
+  for (const path of Object.keys(INTERIM)) {
+    connection.send(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    if (path === "/all") assert.equal((await connection.answer()).status, 103);
+    const { status, body } = await connection.answer();
+    assert.deepEqual([path, status, body], [path, 200, "ok"]);
+    const old = await rawRequest(port, `GET ${path} HTTP/1.0\r\n\r\n`);
+    assert.deepEqual([path, old.status, old.body], [path, 200, "ok"]);
+  }
+  assert.equal(connection.received, "");
+  assert.equal(nodes.flatMap(({ log }) => log).length, 10, "no read was sent twice");
+});
+
+test("1xx that nobody asked for, to a write: the node's ack is the answer behind them", async (t) => {
+  const answers = Object.entries(INTERIM).map(([path, interim]) => [path, interim + OK]);
+  const { balancer, nodes } = await startOver(t, Object.fromEntries(answers));
+  for (const path of Object.keys(INTERIM)) {
+    const { status, body, headers } = await send(balancer, "POST", path);
+    assert.deepEqual([path, status, body, headers["lb-acks"]], [path, 200, "ok", "app1=200, app2=200"]);
+  }
+  assert.deepEqual(
+    nodes.map(({ log }) => log.length),
+    [5, 5],
+  );
+});
+
+test("101 that nobody asked for is a failed attempt, and the log says why", async (t) => {
+  const { balancer } = await startOver(t, {
+    "/x": "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+  });
   assert.equal((await send(balancer, "GET", "/x")).status, 502);
   const lines = balancer.output().split("\n");
   const failed = lines.filter((line) => line.includes('"leg failed"')).map((line) => JSON.parse(line));
@@ -143,7 +187,7 @@ test("100 Continue that nobody asked for is not supported: a read of it fails, a
     route,
     reason,
   ]);
-  const reason = "answered 100 Continue, which it was not asked for";
+  const reason = "answered 101 Switching Protocols, which it was not asked for";
   assert.deepEqual(told, [
     ["app1", "reset", 1, "one-3", reason],
     ["app2", "reset", 2, "one-3", reason],
@@ -152,8 +196,9 @@ test("100 Continue that nobody asked for is not supported: a read of it fails, a
   assert.equal((await send(balancer, "GET", "/")).status, 200);
 });
 
-test("100 Continue that nobody asked for, to a write: the node leaves with that as the reason", async (t) => {
-  const nodes = [await startRawNode(t, { "/x": UNASKED }), await startRawNode(t, {})];
+test("a node whose every answer to a write is a 101 leaves with that as the reason", async (t) => {
+  const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+  const nodes = [await startRawNode(t, { "/x": switching }), await startRawNode(t, {})];
   const balancer = await startBalancer(t, {
     nodes: nodes.map(({ url }, index) => ({ name: `app${index + 1}`, url })),
     config: { routes: ROUTES, writes: { ...QUICK, maxAttempts: 2 } },
@@ -163,6 +208,6 @@ test("100 Continue that nobody asked for, to a write: the node leaves with that 
   const { reason } = await balancer.reached("app1", "quarantined");
   assert.equal(
     reason,
-    "keeps failing write 1, which others acked: answered 100 Continue, which it was not asked for",
+    "keeps failing write 1, which others acked: answered 101 Switching Protocols, which it was not asked for",
   );
 });

@@ -24,6 +24,8 @@ export class RawConnection {
   received = "";
   /** The other side closed, or cut. */
   closed = false;
+  /** The other side broke the connection off, rather than ending it. */
+  wasReset = false;
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -31,7 +33,9 @@ export class RawConnection {
     socket.on("data", (text: string) => {
       this.received += text;
     });
-    socket.on("error", () => {});
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.wasReset ||= error.code === "ECONNRESET";
+    });
     socket.on("end", () => {
       this.closed = true;
     });

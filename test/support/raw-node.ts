@@ -10,13 +10,19 @@ export interface RawNode {
   readonly log: readonly string[];
 }
 
+/** Bytes, after which the node's side of the connection ends, or the connection is reset. */
+export interface LastAnswer {
+  readonly text: string;
+  readonly end: "fin" | "reset";
+}
+
 /** A whole answer that is nothing special. */
 export const PLAIN = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /** @param answers by path, latin1; any other path gets a plain 200. To HEAD the head alone is sent. */
 export async function startRawNode(
   t: TestContext,
-  answers: Readonly<Record<string, string>>,
+  answers: Readonly<Record<string, string | LastAnswer>>,
 ): Promise<RawNode> {
   const log: string[] = [];
   const sockets = new Set<Socket>();
@@ -26,6 +32,7 @@ export async function startRawNode(
     serve(socket, (method, path) => {
       log.push(`${method} ${path}`);
       const answer = answers[path] ?? PLAIN;
+      if (typeof answer !== "string") return answer;
       return method === "HEAD" ? answer.slice(0, answer.indexOf("\r\n\r\n") + 4) : answer;
     });
   }).listen(0, "127.0.0.1");
@@ -38,7 +45,7 @@ export async function startRawNode(
 }
 
 /** Takes requests with a Content-Length or without a body, one after the other. */
-function serve(socket: Socket, answer: (method: string, path: string) => string): void {
+function serve(socket: Socket, answer: (method: string, path: string) => string | LastAnswer): void {
   let received = "";
   socket.setEncoding("latin1").on("data", (text: string) => {
     received += text;
@@ -50,7 +57,15 @@ function serve(socket: Socket, answer: (method: string, path: string) => string)
       if (received.length < end + 4 + length) return;
       received = received.slice(end + 4 + length);
       const [method = "", path = ""] = head.split(" ");
-      socket.write(Buffer.from(answer(method, path), "latin1"));
+      send(socket, answer(method, path));
     }
+  });
+}
+
+function send(socket: Socket, answer: string | LastAnswer): void {
+  const { text, end } = typeof answer === "string" ? { text: answer, end: null } : answer;
+  socket.write(Buffer.from(text, "latin1"), () => {
+    if (end === "fin") socket.end();
+    else if (end === "reset") socket.resetAndDestroy();
   });
 }

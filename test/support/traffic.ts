@@ -49,7 +49,10 @@ export async function startTraffic(
     const answer = JSON.stringify({ ...inspected, body });
     response.writeHead(200, ["Content-Length", String(Buffer.byteLength(answer))]).end(answer);
   };
-  const server = createTrafficServer(config, handler ?? echo, (error) => refused.push(error));
+  const server = createTrafficServer(config, handler ?? echo, {
+    mark: "balancer1",
+    refused: (error) => refused.push(error),
+  });
   const { port } = await server.listen();
   t.after(() => server.drain(0));
   return { server, port, seen, refused };

@@ -139,6 +139,18 @@ const COLLECTOR =
   "expected http(s)://host:port or with a path, and no user, query or fragment, such as http://127.0.0.1:4318";
 
 /** Added to a config that is right: what is said. */
+/** Where the balancer listens, and urls that lead there. */
+const OWN_ADDRESSES = [
+  ["0.0.0.0:8080", "http://127.0.0.1:8080"],
+  ["0.0.0.0:8080", "http://127.8.8.8:8080"],
+  ["0.0.0.0:8080", "http://LocalHost:8080"],
+  ["0.0.0.0:80", "http://0.0.0.0"],
+  ["[::]:8080", "http://127.0.0.1:8080"],
+  ["[::]:8080", "http://[::1]:8080"],
+  ["127.0.0.1:8080", "http://localhost:8080"],
+  ["localhost:8080", "http://[::1]:8080"],
+] as const;
+
 const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [
   ["", "nodes: expected a list of nodes, each with name and url, got nothing"],
   ["nodes: []", "nodes: expected 1 to 9 nodes, got a list of 0"],
@@ -176,6 +188,10 @@ const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [
     "nodes: [{ name: a, url: 'http://127.0.0.1:8080' }]",
     "nodes/0/url: expected an app server, got the balancer's own address",
   ],
+  ...OWN_ADDRESSES.map(([listen, url]): [string, string] => [
+    `listen: "${listen}"\nnodes: [{ name: a, url: "${url}" }]`,
+    "nodes/0/url: expected an app server, got the balancer's own address",
+  ]),
   [
     `${NODE}\nnode: 1`,
     "node: expected only cluster, listen, admin, dataDir, trustedProxies, nodes, routes, health, app, writes, journal, limits, log, tracing, drainTimeout, got an unknown key",
@@ -470,4 +486,17 @@ test("durations and sizes come back from their text", () => {
       assert.equal(parseSize(formatSize(value)), value);
     }),
   );
+});
+
+test("nodes on the balancer's port of another machine or address are no loop", () => {
+  for (const [listen, url] of [
+    ["127.0.0.1:8080", "http://127.0.0.2:8080"],
+    ["0.0.0.0:8080", "http://10.0.0.1:8080"],
+    ["0.0.0.0:8080", "http://[::1]:8080"],
+    ["0.0.0.0:8080", "http://127.0.0.1:8081"],
+    ["10.0.0.2:8080", "http://localhost:8080"],
+  ]) {
+    const config = parseConfig(`listen: "${listen}"\nnodes: [{ name: a, url: "${url}" }]`, "/nowhere");
+    assert.equal(config.nodes.length, 1);
+  }
 });

@@ -41,6 +41,8 @@ test("a plain request keeps its target, host and fields, in order and spelling",
     "http",
     "X-Forwarded-Host",
     "shop.example",
+    "lb-via",
+    "balancer1",
   ]);
 });
 
@@ -67,7 +69,15 @@ test("hop-by-hop fields, those that Connection names and the client's lb-* stay 
     ),
   );
   const names = headers.filter((_, index) => index % 2 === 0);
-  const kept = ["Host", "X-Request-Id", "X-Kept", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"];
+  const kept = [
+    "Host",
+    "X-Request-Id",
+    "X-Kept",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "lb-via",
+  ];
   assert.deepEqual(names, kept);
 });
 
@@ -160,4 +170,16 @@ test("1,000 fields are looked at, 1,001 refused", async (t) => {
   const { headers } = await inspected(traffic, get(`${"a: b\r\n".repeat(998)}last: 1\r\n`));
   assert.equal(fieldOf(headers, "last"), "1");
   assert.equal((await rawRequest(traffic.port, get(`${"a: b\r\n".repeat(999)}last: 1\r\n`))).status, 431);
+});
+
+test("lb-via names the balancers that a request came through; this one a second time is 508", async (t) => {
+  const traffic = await startTraffic(t);
+  const { headers } = await inspected(traffic, get("lb-via: balancer2\r\nLB-Via: balancer3\r\n"));
+  assert.equal(fieldOf(headers, "lb-via"), "balancer2, balancer3, balancer1");
+  const { headers: named } = await inspected(traffic, get("Connection: lb-via\r\nlb-via: balancer10\r\n"));
+  assert.equal(fieldOf(named, "lb-via"), "balancer10, balancer1");
+  for (const via of ["balancer1", "balancer2,balancer1 , balancer3", "x\r\nlb-via: balancer1"]) {
+    const answer = await rawRequest(traffic.port, get(`lb-via: ${via}\r\n`));
+    assert.deepEqual([answer.status, JSON.parse(answer.body).code], [508, "loop_detected"], via);
+  }
 });

@@ -191,7 +191,9 @@ test("drain cuts what is left after its time", async (t) => {
 
 test("a port in use is said with its address", async (t) => {
   const traffic = await startTraffic(t);
-  const second = createTrafficServer(trafficConfig("", `listen: 127.0.0.1:${traffic.port}`), () => {});
+  const second = createTrafficServer(trafficConfig("", `listen: 127.0.0.1:${traffic.port}`), () => {}, {
+    mark: "balancer2",
+  });
   await assert.rejects(second.listen(), new RegExp(`127\\.0\\.0\\.1:${traffic.port}: one that is in use`));
 });
 
