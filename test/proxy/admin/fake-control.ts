@@ -6,6 +6,7 @@ import type { NodeState, NodeStatus, RouteStatus, Status, WriteDetails } from ".
 import type { Control } from "../../../proxy/control.ts";
 import { ERROR_ROWS, LbError } from "../../../proxy/errors.ts";
 import { Log } from "../../../proxy/log.ts";
+import { History } from "../../../proxy/history.ts";
 import { createMetrics, type Metrics } from "../../../proxy/metrics/metrics.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -87,7 +88,7 @@ export class FakeControl implements Control {
       writesOpen: 0,
       setAside: 0,
       draining: false,
-      nodes: this.nodes,
+      nodes: this.nodes.map((one) => ({ ...one })),
       routes: [
         route("all-1", {
           to: "all",
@@ -230,6 +231,8 @@ export interface TestAdmin {
   readonly folder: string;
   readonly control: FakeControl;
   readonly metrics: Metrics;
+  /** Sampled once; more when a test says so, or each second with `live`. */
+  readonly history: History;
   readonly admin: AdminServer;
   readonly config: AdminConfig;
   readonly logged: Record<string, unknown>[];
@@ -243,7 +246,8 @@ export async function startAdmin(
   {
     control = new FakeControl(),
     tls = null,
-  }: { control?: FakeControl; tls?: { cert: string; key: string } | null } = {},
+    live = false,
+  }: { control?: FakeControl; tls?: { cert: string; key: string } | null; live?: boolean } = {},
 ): Promise<TestAdmin> {
   const folder = tempFolder(t);
   for (const [name, password] of Object.entries(PASSWORDS))
@@ -266,7 +270,11 @@ export async function startAdmin(
     codes: Object.keys(ERROR_ROWS),
   });
   metrics.watch(control);
-  const admin = new AdminServer({ config, control, metrics, log });
+  const history = new History({ control, metrics });
+  if (live) history.start();
+  else history.sample(Date.now());
+  t.after(() => history.stop());
+  const admin = new AdminServer({ config, control, metrics, history, log });
   const { port } = await admin.listen();
   t.after(() => admin.close());
   const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
@@ -275,7 +283,7 @@ export async function startAdmin(
     if (as !== null && !headers.has("authorization")) headers.set("authorization", basic(as));
     return fetch(url + path, { redirect: "manual", ...init, headers });
   };
-  return { url, folder, control, metrics, admin, config, logged, call };
+  return { url, folder, control, metrics, history, admin, config, logged, call };
 }
 
 export function basic(as: "admin" | "viewer"): string {

@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { BrowserContextOptions, Page } from "playwright-core";
-import { findChromium, NO_CHROMIUM, useChromium } from "../../support/chromium.ts";
-import { FakeControl, node, PASSWORDS, startAdmin, type TestAdmin } from "./fake-control.ts";
+import { findChromium, NO_CHROMIUM, useChromium } from "../../../support/chromium.ts";
+import { FakeControl, node, PASSWORDS, startAdmin, type TestAdmin } from "../fake-control.ts";
 
 /** The stats page in a real browser. */
 

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { escapeHtml, html } from "../../../proxy/admin/html.ts";
-import { age, bytes, count, share } from "../../../proxy/admin/stats-format.ts";
-import { type StatsView, statsFragment, statsPage } from "../../../proxy/admin/stats-page.ts";
-import { NODE_STATES } from "../../../proxy/node-state.ts";
-import { FakeControl, node, startAdmin } from "./fake-control.ts";
+import { escapeHtml, html } from "../../../../proxy/admin/html.ts";
+import { age, bytes, count, share } from "../../../../proxy/admin/stats/format.ts";
+import { statsFragment, statsPage } from "../../../../proxy/admin/stats/page.ts";
+import { type StatsView, viewOf as viewOfParts } from "../../../../proxy/admin/stats/view.ts";
+import { NODE_STATES } from "../../../../proxy/node-state.ts";
+import { FakeControl, node, startAdmin } from "../fake-control.ts";
 
 function viewOf(control: FakeControl, more: Partial<StatsView> = {}): StatsView {
   const caller = { user: "admin", role: "admin" } as const;
