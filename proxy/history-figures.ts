@@ -72,7 +72,11 @@ export class HistoryFigures {
       ...prefixed("read", latency(`reads of ${node.name}`, reads)),
       writes: this.#rate(node.acks, before?.acks, at),
       ...prefixed("write", latency(`writes of ${node.name}`, writes)),
-      errors: this.#rate(node.readErrors + node.ackErrors, before && before.readErrors + before.ackErrors, at),
+      errors: this.#rate(
+        node.readErrors + node.ackErrors,
+        before && before.readErrors + before.ackErrors,
+        at,
+      ),
     };
   }
 

@@ -12,7 +12,7 @@ import type {
 import type { Control } from "./control.ts";
 import { Columns, Lines, SLOTS, SPAN } from "./history-columns.ts";
 import { changes, HistoryEvents, stateEvent } from "./history-events.ts";
-import { HistoryFigures, type Durations } from "./history-figures.ts";
+import { type Durations, HistoryFigures } from "./history-figures.ts";
 
 const INTERVAL = 1000;
 /** Routes beyond these are counted in the sums, and have no columns of their own. */

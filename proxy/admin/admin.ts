@@ -5,10 +5,10 @@ import type { Config } from "../config/config.ts";
 import { readTls, type TlsPair } from "../config/tls-files.ts";
 import type { Control } from "../control.ts";
 import { ERROR_ROWS, LbError, toLbError } from "../errors.ts";
+import type { History } from "../history.ts";
 import { closeSoftlyAfterAnswer } from "../http/client-error.ts";
 import { sendProblem } from "../http/problem.ts";
 import { type Log, pathOf } from "../log.ts";
-import type { History } from "../history.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { API } from "./admin-api.ts";
 import { type AdminAuth, type Caller, CHALLENGE, loadAuth } from "./admin-auth.ts";
@@ -135,7 +135,11 @@ export class AdminServer {
       if (found instanceof LbError) throw found;
       await send(response, await this.#run(found, caller, query, request));
     } catch (thrown) {
-      await this.#refuse(response, toLbError(thrown), !(found instanceof LbError) && found.route.page === true);
+      await this.#refuse(
+        response,
+        toLbError(thrown),
+        !(found instanceof LbError) && found.route.page === true,
+      );
     }
     if (method === "POST" && caller !== null) this.#audit(request, response, caller);
   }

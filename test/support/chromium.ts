@@ -29,7 +29,8 @@ export function useChromium(): (t: TestContext, options?: BrowserContextOptions)
   const executablePath = findChromium();
   let browser: Browser | null = null;
   before(async () => {
-    if (executablePath !== null) browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
+    if (executablePath !== null)
+      browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
   });
   after(async () => await browser?.close());
   return async (t, options) => {

@@ -15,7 +15,7 @@ export const SCENARIOS = {
       if (ago === 330) cluster.set("app3", "down", "connect ECONNREFUSED 127.0.0.1:4569, 3 checks in a row");
       if (ago === 325) Object.assign(cluster.node("app3"), { ackErrors: 14, retries: 14 });
       if (ago === 95) {
-        cluster.pace.set("app3", 360);
+        cluster.pace.set("app3", 240);
         cluster.set("app3", "catching-up", "its checks pass again");
       }
     },
@@ -26,7 +26,10 @@ export const SCENARIOS = {
     happens(ago, cluster) {
       if (ago === 700) cluster.control.more = { ...cluster.control.more, reload: reload(cluster.now, true) };
       if (ago === 240) {
-        cluster.control.more = { ...cluster.control.more, totals: divergent(cluster.control.status().totals) };
+        cluster.control.more = {
+          ...cluster.control.more,
+          totals: divergent(cluster.control.status().totals),
+        };
         cluster.set("app2", "quarantined", "answered write 250412 with 500, the others with 201");
       }
       if (ago === 120) cluster.set("app4", "down", "timeout after 500 ms, 3 checks in a row");

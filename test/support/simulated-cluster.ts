@@ -38,7 +38,9 @@ export class SimulatedCluster {
     const names = Array.from({ length: scenario.nodes }, (_, index) => `app${index + 1}`);
     const busy = scenario.readsPerSecond > 0;
     this.control = new FakeControl(
-      names.map((name) => node(name, { since, cursor: this.#head, reads: busy ? 4_000_000 : 0, acks: busy ? 184_000 : 0 })),
+      names.map((name) =>
+        node(name, { since, cursor: this.#head, reads: busy ? 4_000_000 : 0, acks: busy ? 184_000 : 0 }),
+      ),
     );
     this.control.more = {
       cluster: "shop",
@@ -51,7 +53,11 @@ export class SimulatedCluster {
         route("reads", { match: "GET, HEAD *" }),
       ],
     };
-    this.metrics = createMetrics({ routes: ["writes", "reads"], nodes: names, codes: Object.keys(ERROR_ROWS) });
+    this.metrics = createMetrics({
+      routes: ["writes", "reads"],
+      nodes: names,
+      codes: Object.keys(ERROR_ROWS),
+    });
     this.metrics.watch(this.control);
     this.history = new History({ control: this.control, metrics: this.metrics });
   }
@@ -91,7 +97,8 @@ export class SimulatedCluster {
     const writes = Math.round(this.#scenario.writesPerSecond * wave);
     const serving = this.control.nodes.filter(({ state }) => state === "in-sync");
     for (let index = 0; index < reads; index++) this.#read(serving);
-    for (let index = 0; index < writes; index++) this.metrics.writeDone("writes", "ok", 201, this.#seconds(0.006));
+    for (let index = 0; index < writes; index++)
+      this.metrics.writeDone("writes", "ok", 201, this.#seconds(0.006));
     this.#head += writes;
     for (const one of this.control.nodes) this.#deliver(one, writes);
     this.#count(reads, writes);
@@ -110,7 +117,8 @@ export class SimulatedCluster {
     const takes = !["down", "maint", "joining", "quarantined"].includes(one.state);
     const most = this.pace.get(one.name) ?? Number.POSITIVE_INFINITY;
     const done = takes ? Math.min(this.#head - one.cursor, most) : 0;
-    for (let index = 0; index < Math.min(done, 200); index++) this.metrics.leg(one.name, "ok", this.#seconds(0.004));
+    for (let index = 0; index < Math.min(done, 200); index++)
+      this.metrics.leg(one.name, "ok", this.#seconds(0.004));
     one.cursor += done;
     one.acks += done;
     one.lag = this.#head - one.cursor;

@@ -27,7 +27,8 @@ function force(risk: string | null): Html | null {
 
 function donors(node: NodeStatus, status: Status): Html {
   const names = donorsFor(node, status);
-  if (names.length === 0) return html`<p class="warning">No other node is in-sync: there is none to copy from.</p>`;
+  if (names.length === 0)
+    return html`<p class="warning">No other node is in-sync: there is none to copy from.</p>`;
   return html`<p><label>Copy from <select name="from"><option value="">whichever the balancer takes</option>${names.map((name) => html`<option value="${name}">${name}</option>`)}</select></label></p>`;
 }
 

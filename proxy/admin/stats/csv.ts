@@ -9,7 +9,11 @@ import type { StatsView } from "./view.ts";
 export function statsCsv(view: StatsView): string {
   const frontends = view.status.routes.map((route, index) => frontend(route, index, view));
   const ids = { reads: frontends.length + 2, writes: frontends.length + 3 };
-  return csvText([...frontends, ...backend("reads", ids.reads, view), ...backend("writes", ids.writes, view)]);
+  return csvText([
+    ...frontends,
+    ...backend("reads", ids.reads, view),
+    ...backend("writes", ids.writes, view),
+  ]);
 }
 
 /** HAProxy's numbers of kinds. */

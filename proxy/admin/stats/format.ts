@@ -26,6 +26,13 @@ export function latency(seconds: number | null): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${Number(seconds.toFixed(1))} s`;
 }
 
+/** Percentiles in one unit: "1.7", "13", "1,200"; "–" for nothing. */
+export function millis(seconds: number | null): string {
+  if (seconds === null) return "–";
+  const ms = seconds * 1000;
+  return ms < 10 ? String(Number(ms.toFixed(1))) : count(Math.round(ms));
+}
+
 /** A rate a second → "0", "0.4", "12", "1,012"; "–" for nothing. */
 export function rate(value: number | null): string {
   if (value === null) return "–";

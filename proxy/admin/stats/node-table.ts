@@ -3,18 +3,18 @@ import { SPAN } from "../../history-columns.ts";
 import { toneOf } from "../../history-events.ts";
 import { type Html, type HtmlValue, html } from "../html.ts";
 import { ACTIONS, type Action, actionsOf } from "./actions.ts";
-import { age, count, iso, latency, plural, rate } from "./format.ts";
+import { age, count, iso, millis, plural, rate } from "./format.ts";
 import { spark } from "./spark.ts";
 import type { StatsView } from "./view.ts";
 
 const COLUMNS = [
   ["Node", ""],
   ["State", ""],
-  ["Lag", "n"],
+  ["Lag", ""],
   ["Reads / s", "n"],
-  ["Latency", "n"],
+  ["p99 in ms", "n"],
   ["Writes / s", "n"],
-  ["Latency", "n"],
+  ["p99 in ms", "n"],
   ["Errors", "n"],
   ["Now", "n"],
   ["Last check", ""],
@@ -35,11 +35,11 @@ function row(node: NodeStatus, view: StatsView, acts: boolean): Html {
   return html`<tr id="node-${node.name}" class="${toneOf(node.state)}">
 <th scope="row">${node.name}<span class="more">${node.url.replace(/^https?:\/\//, "")}</span></th>
 <td class="state">${state(node, view.now)}</td>
-<td class="n lag" data-label="Lag">${lag(node, lines?.line("lag") ?? [])}</td>
+<td class="lag" data-label="Lag">${lag(node, lines?.line("lag") ?? [])}</td>
 ${figure("Reads / s", rate(lines?.last("reads") ?? null), `${count(node.reads)} in all`)}
-${percentiles("Latency of reads", p("read", "P50"), p("read", "P90"), p("read", "P99"))}
+${percentiles("p99 of reads, ms", p("read", "P50"), p("read", "P90"), p("read", "P99"))}
 ${figure("Writes / s", rate(lines?.last("writes") ?? null), `${count(node.acks)} acks`)}
-${percentiles("Latency of writes", p("write", "P50"), p("write", "P90"), p("write", "P99"))}
+${percentiles("p99 of writes, ms", p("write", "P50"), p("write", "P90"), p("write", "P99"))}
 ${errors(node)}
 ${figure("Now", count(node.inFlightReads + node.inFlightWrites), `${count(node.connections)} conns`)}
 <td class="check" data-label="Last check">${lastCheck(node, view.now)}</td>
@@ -66,8 +66,8 @@ function figure(label: string, value: HtmlValue, more: string): Html {
 
 /** p99 is what people wait for; the others stand below. */
 function percentiles(label: string, p50: number | null, p90: number | null, p99: number | null): Html {
-  const none = p99 === null;
-  return html`<td class="n" data-label="${label}"><span class="${none ? "zero" : ""}">${none ? "–" : html`<small>p99</small> ${latency(p99)}`}</span><span class="more">${none ? "" : `p50 ${latency(p50)} · p90 ${latency(p90)}`}</span></td>`;
+  if (p99 === null) return html`<td class="n" data-label="${label}"><span class="zero">–</span></td>`;
+  return html`<td class="n" data-label="${label}">${millis(p99)}<span class="more">p50 ${millis(p50)} · p90 ${millis(p90)}</span></td>`;
 }
 
 function errors({ readErrors, ackErrors, retries }: NodeStatus): Html {
@@ -84,5 +84,5 @@ function lastCheck({ lastCheck: check }: NodeStatus, now: number): Html {
 
 function button({ name }: NodeStatus, action: Action): Html {
   const { label } = ACTIONS[action];
-  return html`<a class="button" role="button" href="/nodes/${encodeURIComponent(name)}/${action}" data-ask aria-label="${label} ${name}">${label}</a> `;
+  return html`<a class="button" role="button" href="/nodes/${encodeURIComponent(name)}/${action}" data-ask aria-label="${label} ${name}">${label}</a>`;
 }

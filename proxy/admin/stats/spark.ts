@@ -9,7 +9,10 @@ const HEIGHT = 24;
  * A line without axes of the last 15 minutes; made here, so that it is there without scripts. What it shows stands
  * beside it as text. @param span how many samples make 15 minutes @param least the top is at least this
  */
-export function spark(line: readonly (number | null)[], { span, least }: { span: number; least: number }): Html {
+export function spark(
+  line: readonly (number | null)[],
+  { span, least }: { span: number; least: number },
+): Html {
   const points = thinned(line, Math.ceil(span / POINTS));
   const top = Math.max(least, ...points.map((value) => value ?? 0));
   const step = WIDTH / (POINTS - 1);

@@ -1,6 +1,6 @@
 import { SPAN } from "../../history-columns.ts";
 import { type Html, type HtmlValue, html } from "../html.ts";
-import { age, bytes, count, latency, plural, rate, share } from "./format.ts";
+import { age, bytes, count, millis, plural, rate, share } from "./format.ts";
 import { spark } from "./spark.ts";
 import type { StatsView } from "./view.ts";
 
@@ -20,7 +20,7 @@ export function tiles(view: StatsView): Html {
 }
 
 function tile({ name, value, unit, more, line, tone = "" }: Tile): Html {
-  return html`<div class="tile ${tone}"><dt>${name}</dt><dd class="value">${value} <small>${unit}</small></dd><dd class="line">${line}</dd>${more.map((text) => html`<dd class="more">${text}</dd>`)}</div>`;
+  return html`<div class="tile ${tone === "" ? "" : `tile-${tone}`}"><dt>${name}</dt><dd class="value">${value} <small>${unit}</small></dd><dd class="line">${line}</dd>${more.map((text) => html`<dd class="more">${text}</dd>`)}</div>`;
 }
 
 function inSync({ status, cluster }: StatsView): Tile {
@@ -38,15 +38,19 @@ function inSync({ status, cluster }: StatsView): Tile {
 function traffic(kind: "read" | "write", { status, cluster }: StatsView): Tile {
   const all = kind === "read" ? status.totals.reads : status.totals.writes;
   const errors = kind === "read" ? status.totals.readErrors : status.totals.writeErrors;
-  const part = (name: "P50" | "P90" | "P99") => latency(cluster.last(`${kind}${name}`));
+  const part = (name: "P50" | "P90" | "P99") => millis(cluster.last(`${kind}${name}`));
   return {
     name: kind === "read" ? "Reads" : "Writes",
     value: rate(cluster.last(`${kind}s`)),
     unit: "/ s",
     line: spark(cluster.line(`${kind}s`), { span: SPAN, least: 10 }),
     more: [
-      html`<span title="percentiles of the last ten seconds">p50 ${part("P50")} · p90 ${part("P90")} · <b>p99 ${part("P99")}</b></span>`,
-      errors === 0 ? "no errors since the start" : html`<span class="alarm">${plural(errors, "error")}</span> (${share(errors, all)}) since the start`,
+      cluster.last(`${kind}P99`) === null
+        ? "none in the last ten seconds"
+        : html`<span title="percentiles of the last ten seconds">p50 ${part("P50")} · p90 ${part("P90")} · <b>p99 ${part("P99")} ms</b></span>`,
+      errors === 0
+        ? "no errors since the start"
+        : html`<span class="alarm">${plural(errors, "error")}</span> (${share(errors, all)}) since the start`,
     ],
   };
 }

@@ -16,7 +16,13 @@ export function timeline(view: StatsView): Html {
   const { status, nodes, events } = view;
   const strips = status.nodes.map(({ name, state }) => {
     const own = events.filter(({ node, kind }) => node === name && kind !== "state");
-    return strip(name, `${name}: ${state} now`, segments(nodes.get(name)?.line("state") ?? [], view), own, view);
+    return strip(
+      name,
+      `${name}: ${state} now`,
+      segments(nodes.get(name)?.line("state") ?? [], view),
+      own,
+      view,
+    );
   });
   const common = events.filter(({ node }) => node === null);
   return html`<div class="timeline">

@@ -73,7 +73,11 @@ function nodeFinding(node: NodeStatus, view: StatsView): Finding[] {
     case "draining":
     case "maint":
       return [
-        { tone: "off", what: html`${name} is ${node.state} for ${since}: ${why}.`, todo: html`Ready ends it.` },
+        {
+          tone: "off",
+          what: html`${name} is ${node.state} for ${since}: ${why}.`,
+          todo: html`Ready ends it.`,
+        },
       ];
     default:
       return [];
@@ -84,10 +88,14 @@ function catchingUp(node: NodeStatus, { nodes }: StatsView): Finding {
   const lags = nodes.get(node.name)?.line("lag").slice(-RECENT) ?? [];
   const [before = null] = lags.filter((lag) => lag !== null);
   const pace = before === null ? 0 : (before - node.lag) / Math.max(1, lags.length - 1);
+  if (node.lag === 0) {
+    const what = html`<b>${node.name}</b> has caught up but for what is under way.`;
+    return { tone: "busy", what, todo: html`Nothing to do.` };
+  }
   const left = html`<b>${node.name}</b> catches up: ${plural(node.lag, "write")} to go`;
   if (pace > 0)
     return { tone: "busy", what: html`${left}, about ${age(node.lag / pace)}.`, todo: html`Nothing to do.` };
-  if (lags.length < RECENT || node.lag === 0) return { tone: "busy", what: html`${left}.`, todo: html`` };
+  if (lags.length < RECENT) return { tone: "busy", what: html`${left}.`, todo: html`` };
   return {
     tone: "bad",
     what: html`${left}, and they don't get fewer.`,

@@ -5,8 +5,8 @@ import { type AdminConfig, AdminServer } from "../../../proxy/admin/admin.ts";
 import type { NodeState, NodeStatus, RouteStatus, Status, WriteDetails } from "../../../proxy/api.ts";
 import type { Control } from "../../../proxy/control.ts";
 import { ERROR_ROWS, LbError } from "../../../proxy/errors.ts";
-import { Log } from "../../../proxy/log.ts";
 import { History } from "../../../proxy/history.ts";
+import { Log } from "../../../proxy/log.ts";
 import { createMetrics, type Metrics } from "../../../proxy/metrics/metrics.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -60,6 +60,7 @@ export class FakeControl implements Control {
   ready_ = true;
   more: Partial<Status> = {};
   failWith: unknown = null;
+  readonly #startedAt = Date.now() - 93_784_000;
 
   constructor(nodes: readonly Mutable<NodeStatus>[] = [node("app1"), node("app2"), node("app3")]) {
     this.nodes = [...nodes];
@@ -71,7 +72,7 @@ export class FakeControl implements Control {
       cluster: "default",
       version: "0.1.0",
       pid: 4711,
-      startedAt: Date.now() - 93_784_000,
+      startedAt: this.#startedAt,
       listen: "127.0.0.1:8080",
       head: 48_211,
       first: 1,

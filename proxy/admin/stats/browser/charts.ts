@@ -1,7 +1,7 @@
 import uPlot from "uplot";
-import { type Chart, CHARTS, LAG_CHART, nodeColor, nodeDash } from "../series.ts";
-import { Readout } from "./readout.ts";
+import { CHARTS, type Chart, LAG_CHART, nodeColor, nodeDash } from "../series.ts";
 import type { Past } from "./past.ts";
+import { Readout } from "./readout.ts";
 import { axisValues, type Unit, valueText } from "./units.ts";
 
 interface Line {
@@ -37,7 +37,12 @@ export class Charts {
     const lines = lags.map(([label], index) => {
       return { label, color: nodeColor(index), dash: nodeDash(index), width: 1.5 };
     });
-    this.#update(LAG_CHART.id, "records", lines, lags.map(([, column]) => column));
+    this.#update(
+      LAG_CHART.id,
+      "records",
+      lines,
+      lags.map(([, column]) => column),
+    );
   }
 
   #columns({ lines }: Chart): (number | null)[][] {
@@ -80,23 +85,22 @@ function sizeOf({ clientWidth, clientHeight }: HTMLElement): { width: number; he
 }
 
 function options(frame: HTMLElement, unit: Unit, lines: readonly Line[]): uPlot.Options {
-  const style = getComputedStyle(frame);
-  const color = (name: string) => style.getPropertyValue(name).trim();
+  const color = painter(frame);
   const axis = {
     stroke: color("--quiet"),
     grid: { stroke: color("--line"), width: 1 },
     ticks: { show: false },
-    font: `11px ${style.fontFamily}`,
+    font: `11px ${getComputedStyle(frame).fontFamily}`,
   };
   const readout = new Readout(frame, (value) => valueText(unit, value));
   return {
     ...sizeOf(frame),
-    padding: [10, 8, 0, 0],
+    padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: "stats" }, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { x: { range: lastMinutes }, y: { range: (_plot, _least, most) => [0, topOf(unit, most)] } },
     axes: [
-      { ...axis, size: 24, gap: 2, space: 64, values: (_plot, splits) => splits.map(time) },
+      { ...axis, size: 22, gap: 5, space: 64, values: (_plot, splits) => splits.map(time) },
       { ...axis, size: 52, gap: 4, space: 28, values: (_plot, splits) => axisValues(unit, splits) },
     ],
     series: [
@@ -106,6 +110,19 @@ function options(frame: HTMLElement, unit: Unit, lines: readonly Line[]): uPlot.
       }),
     ],
     hooks: { ready: [(plot) => readout.listen(plot)], setCursor: [(plot) => readout.show(plot)] },
+  };
+}
+
+/** Colours as a canvas takes them: what a custom property comes to in the scheme of now. */
+function painter(frame: HTMLElement): (name: string) => string {
+  const probe = document.createElement("i");
+  frame.append(probe);
+  const style = getComputedStyle(probe);
+  // uPlot asks while it is made; a frame without the probe again is a frame for the plot alone.
+  queueMicrotask(() => probe.remove());
+  return (name) => {
+    probe.style.color = `var(${name})`;
+    return style.color;
   };
 }
 

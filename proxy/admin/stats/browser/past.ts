@@ -23,8 +23,12 @@ export class Past {
       const before = old?.slice(0, kept) ?? Array<null>(kept).fill(null);
       return [...before, ...Array<null>(gap).fill(null), ...fresh];
     };
-    const lags = Object.entries(nodes).map(([name, line]) => [name, join(this.lag.get(name), line.lag)] as const);
-    const sums = Object.entries(cluster).map(([key, line]) => [key, join(this.cluster.get(key), line)] as const);
+    const lags = Object.entries(nodes).map(
+      ([name, line]) => [name, join(this.lag.get(name), line.lag)] as const,
+    );
+    const sums = Object.entries(cluster).map(
+      ([key, line]) => [key, join(this.cluster.get(key), line)] as const,
+    );
     this.at = [...this.at.slice(0, kept), ...Array<number>(gap).fill(first - 1), ...at];
     this.lag = new Map(lags);
     this.cluster = new Map(sums);
@@ -33,7 +37,9 @@ export class Past {
   add({ at, cluster, nodes }: HistoryTick): void {
     const last = this.at.at(-1);
     if (last !== undefined && at <= last) return;
-    const lag = Object.entries(nodes).map(([name, point]) => [name, point["lag" satisfies NodeSeries]] as const);
+    const lag = Object.entries(nodes).map(
+      ([name, point]) => [name, point["lag" satisfies NodeSeries]] as const,
+    );
     extend(this.lag, lag, this.at.length);
     extend(this.cluster, Object.entries(cluster), this.at.length);
     this.at.push(at);
@@ -48,7 +54,11 @@ export class Past {
 }
 
 /** Adds a value to each column; new ones begin with nothing, those without a value go. */
-function extend(columns: Map<string, Column>, values: readonly (readonly [string, number | null])[], length: number): void {
+function extend(
+  columns: Map<string, Column>,
+  values: readonly (readonly [string, number | null])[],
+  length: number,
+): void {
   const names = new Set(values.map(([name]) => name));
   for (const name of [...columns.keys()]) if (!names.has(name)) columns.delete(name);
   for (const [name, value] of values) {

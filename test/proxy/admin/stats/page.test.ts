@@ -1,15 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { escapeHtml, html } from "../../../../proxy/admin/html.ts";
-import { age, bytes, count, share } from "../../../../proxy/admin/stats/format.ts";
+import {
+  age,
+  bytes,
+  count,
+  latency,
+  millis,
+  plural,
+  rate,
+  share,
+} from "../../../../proxy/admin/stats/format.ts";
 import { statsFragment, statsPage } from "../../../../proxy/admin/stats/page.ts";
-import { type StatsView, viewOf as viewOfParts } from "../../../../proxy/admin/stats/view.ts";
+import { viewOf as partsOf, type StatsView } from "../../../../proxy/admin/stats/view.ts";
+import { History } from "../../../../proxy/history.ts";
+import { createMetrics } from "../../../../proxy/metrics/metrics.ts";
 import { NODE_STATES } from "../../../../proxy/node-state.ts";
 import { FakeControl, node, startAdmin } from "../fake-control.ts";
 
+const ADMIN = { user: "admin", role: "admin" } as const;
+
 function viewOf(control: FakeControl, more: Partial<StatsView> = {}): StatsView {
-  const caller = { user: "admin", role: "admin" } as const;
-  return { status: control.status(), ready: control.isReady(), caller, now: Date.now(), ...more };
+  const metrics = createMetrics({ routes: [], nodes: [], codes: [] });
+  const history = new History({ control, metrics });
+  history.sample(Date.now());
+  return { ...partsOf({ control, history }, ADMIN), ...more };
 }
 
 function textOf(markup: string): string {
@@ -26,7 +41,7 @@ test("the page is whole without scripts: facts, every node, every route, and it 
     "default",
     "127.0.0.1:8080",
     "48,211",
-    "version 0.1.0",
+    "0.1.0, pid 4711",
     "1 d 2 h",
     "app1",
     "app2",
@@ -76,25 +91,80 @@ test("foreign text in a reason, a check, a reload or a name can't become markup"
   assert.match(markup, /&lt;script&gt;alert\(&quot;1&quot;\)&lt;\/script&gt;&#39;&amp;/);
 });
 
-test("what an operator has to look at is said on top, and nothing when all is well", () => {
+test("what is wrong is said on top, the worst first, each with what to do", () => {
   const control = new FakeControl([
-    node("app1"),
+    node("app1", { state: "maint", reason: "an operator said maint" }),
     node("app2", { state: "quarantined", reason: "answered 409" }),
+    node("app3", { state: "down", reason: "refused" }),
+    node("app4", { state: "catching-up", lag: 12 }),
   ]);
-  control.more = { setAside: 2, reload: { at: 0, ok: false, problems: ["nodes/0: wrong"] } };
+  control.more = {
+    setAside: 2,
+    reload: { at: 0, ok: false, problems: ["nodes/0: wrong"] },
+    journalBytes: 900,
+    journalMaxBytes: 1000,
+  };
   control.ready_ = false;
-  const text = textOf(statsFragment(viewOf(control)).text);
+  const markup = statsFragment(viewOf(control)).text;
+  const text = textOf(markup);
   for (const part of [
-    "not ready",
-    "writes are refused",
-    "is quarantined: answered 409",
+    "6 problems · 0 of 4 nodes in-sync",
+    "Reads and writes are refused: 0 of 4 nodes in-sync, 1 needed",
+    "app2 is quarantined: answered 409",
     "lbctl nodes resync app2",
+    "app3 is down for 12 m 34 s: refused",
     "2 writes are set aside",
     "old config is in use: nodes/0: wrong",
+    "The journal is 90 % full",
+    "app4 catches up: 12 writes to go",
+    "app1 is maint for 12 m 34 s",
   ]) {
     assert.ok(text.includes(part), part);
   }
-  assert.doesNotMatch(statsFragment(viewOf(new FakeControl())).text, /<li>/);
+  const tones = [...markup.matchAll(/<li class="(\w+)"><span class="what">/g)].map(([, tone]) => tone);
+  assert.deepEqual(tones, ["bad", "bad", "bad", "bad", "bad", "bad", "busy", "off"]);
+});
+
+test("when all is well the page says so, and nothing else", () => {
+  const markup = statsFragment(viewOf(new FakeControl())).text;
+  assert.match(textOf(markup), /All is well · 3 of 3 nodes in-sync/);
+  assert.doesNotMatch(markup, /class="what">.*class="todo"/);
+});
+
+test("requests that fail now are a problem, and those of long ago are not", () => {
+  const control = new FakeControl();
+  const metrics = createMetrics({ routes: [], nodes: [], codes: [] });
+  const history = new History({ control, metrics });
+  const total = control.status().totals;
+  const at = Date.now() - 100_000;
+  const said = (second: number, reads: number, readErrors: number) => {
+    control.more = { totals: { ...total, reads, readErrors } };
+    history.sample(at + second * 1000);
+    return textOf(statsFragment(partsOf({ control, history }, ADMIN)).text);
+  };
+  said(0, 1000, 500);
+  assert.doesNotMatch(said(1, 1100, 500), /reads fail/);
+  assert.match(said(2, 1200, 550), /25 % of the reads fail/);
+  for (let second = 3; second < 32; second++) said(second, 1200 + second, 550);
+  assert.doesNotMatch(said(32, 1300, 550), /reads fail/);
+});
+
+test("a backlog that shrinks has an end, and one that doesn't is a problem", () => {
+  const control = new FakeControl([node("app1", { state: "catching-up", lag: 5000 })]);
+  const history = new History({
+    control,
+    metrics: createMetrics({ routes: [], nodes: [], codes: [] }),
+  });
+  const at = Date.now() - 100_000;
+  const said = (second: number, lag: number) => {
+    Object.assign(control.nodes[0] ?? {}, { lag });
+    history.sample(at + second * 1000);
+    return textOf(statsFragment(partsOf({ control, history }, ADMIN)).text);
+  };
+  for (let second = 0; second < 30; second++) said(second, 5000 - second * 100);
+  assert.match(said(30, 2000), /2,000 writes to go, about 20 s/);
+  for (let second = 31; second < 70; second++) said(second, 2000);
+  assert.match(said(70, 2000), /2,000 writes to go, and they don't get fewer/);
 });
 
 test("the viewer sees no buttons", async (t) => {
@@ -159,8 +229,8 @@ test("pages for what isn't there are pages, too", async (t) => {
 test("zeros are quiet and errors are not", () => {
   const control = new FakeControl([node("app1", { readErrors: 3, ackErrors: 0 })]);
   const markup = statsFragment(viewOf(control)).text;
-  assert.match(markup, /<td class="n alarm" data-label="Read errors">3<\/td>/);
-  assert.match(markup, /<td class="n zero" data-label="Ack errors">0<\/td>/);
+  assert.match(markup, /data-label="Errors"><span class="alarm" title="reads 3, writes 0">3</);
+  assert.match(markup, /data-label="Now"><span class="zero">0</);
 });
 
 test("html escapes text, lists and nested templates once", () => {
@@ -170,6 +240,47 @@ test("html escapes text, lists and nested templates once", () => {
     '<p title="&quot;x&quot;"><b>&lt;i&gt;</b>&amp;7</p>',
   );
   assert.equal(escapeHtml("'"), "&#39;");
+});
+
+test("resync asks where to copy from, and hands that on", async (t) => {
+  const { call, control } = await startAdmin(t, {
+    control: new FakeControl([node("app1"), node("app2", { state: "quarantined" }), node("app3")]),
+  });
+  const asked = await (await call("/nodes/app2/resync")).text();
+  assert.deepEqual(
+    [...asked.matchAll(/<option value="(\w*)">/g)].map(([, name]) => name),
+    ["", "app1", "app3"],
+  );
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  const done = await call("/nodes/app2/resync", { method: "POST", headers: form, body: "from=app3" });
+  assert.equal(done.status, 303);
+  await call("/nodes/app2/resync", { method: "POST", headers: form, body: "from=" });
+  assert.deepEqual(control.calls, [
+    ["resync", "app2", { from: "app3" }],
+    ["resync", "app2", {}],
+  ]);
+});
+
+test("GET of anything changes nothing", async (t) => {
+  const { call, control } = await startAdmin(t);
+  for (const action of ["drain", "maint", "ready", "resync"]) {
+    await call(`/nodes/app1/${action}?force=1`);
+    await call(`/api/nodes/app1/${action}?force=1`);
+  }
+  for (const path of ["/", "/;csv", "/api/history", "/api/status"]) await call(path);
+  assert.deepEqual(control.calls, []);
+});
+
+test("a cookie is worth nothing: none is set, and one that is sent opens nothing", async (t) => {
+  const { call, control } = await startAdmin(t);
+  const cookie = (await call("/")).headers.get("set-cookie");
+  assert.equal(cookie, null);
+  const headers = { cookie: "session=stolen; lbctl=admin" };
+  for (const path of ["/nodes/app1/drain", "/api/nodes/app1/drain"]) {
+    assert.equal((await call(path, { method: "POST", as: null, headers })).status, 401);
+  }
+  assert.equal((await call("/api/stream", { as: null, headers })).status, 401);
+  assert.deepEqual(control.calls, []);
 });
 
 const FIGURES: readonly (readonly [string, string])[] = [
@@ -183,6 +294,20 @@ const FIGURES: readonly (readonly [string, string])[] = [
   [age(200), "3 m 20 s"],
   [age(3600), "1 h"],
   [age(93_784), "1 d 2 h"],
+  [latency(null), "–"],
+  [latency(0.00042), "0.42 ms"],
+  [latency(0.0081), "8.1 ms"],
+  [latency(0.23), "230 ms"],
+  [latency(1.24), "1.2 s"],
+  [millis(null), "–"],
+  [millis(0.0017), "1.7"],
+  [millis(1.2), "1,200"],
+  [rate(null), "–"],
+  [rate(0), "0"],
+  [rate(0.44), "0.4"],
+  [rate(1012.4), "1,012"],
+  [plural(1, "write"), "1 write"],
+  [plural(2000, "write"), "2,000 writes"],
   [bytes(0), "0 B"],
   [bytes(1023), "1023 B"],
   [bytes(1536), "1.5 KiB"],
