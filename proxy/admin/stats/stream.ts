@@ -47,7 +47,7 @@ export class Streams {
       throw new LbError("too_many_streams", `expected at most ${MOST_STREAMS} open streams, got one more`);
     }
     const { headers, method } = response.req;
-    response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8" });
+    response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", Connection: "close" });
     if (method === "HEAD") {
       response.end();
       return;

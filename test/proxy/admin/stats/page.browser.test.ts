@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { findChromium, NO_CHROMIUM, useChromium } from "../../../support/chromium.ts";
+import { until } from "../../../support/wait.ts";
 import { FakeControl, node, PASSWORDS, startAdmin, type TestAdmin } from "../fake-control.ts";
 
 /** The stats page in a real browser. */
@@ -36,7 +39,7 @@ async function open(
     ...options
   }: BrowserContextOptions & { control?: FakeControl; as?: "admin" | "viewer" } = {},
 ): Promise<Opened> {
-  const admin = await startAdmin(t, { control });
+  const admin = await startAdmin(t, { control, live: true });
   const httpCredentials = { username: as === "admin" ? "admin" : "guest", password: PASSWORDS[as] };
   const context = await newContext(t, { httpCredentials, ...options });
   const page = await context.newPage();
@@ -44,6 +47,7 @@ async function open(
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(admin.url);
+  if (options.javaScriptEnabled !== false) await page.locator("body[data-link=live]").waitFor();
   return { ...admin, page, errors };
 }
 
@@ -52,7 +56,7 @@ test("the page shows nodes and routes, and nothing is wrong on its console", NEE
   assert.equal(await page.title(), "default · lbctl");
   assert.equal(await page.getByRole("row", { name: /app2/ }).getByText("in-sync").count(), 1);
   assert.equal(await page.getByRole("row", { name: /all-1/ }).count(), 1);
-  await page.waitForResponse(/\/stats\/fragment$/);
+  assert.equal(await page.locator(".plot canvas").count(), 5, "every chart is drawn");
   assert.deepEqual(errors, []);
 });
 
@@ -149,6 +153,140 @@ test(
   },
 );
 
+test("resync asks in a dialog where to copy from", NEEDS, async (t) => {
+  const nodes = [node("app1"), node("app2", { state: "quarantined", reason: "answered 409" }), node("app3")];
+  const { page, control, errors } = await open(t, { control: new FakeControl(nodes) });
+  await page.getByRole("button", { name: "Resync app2" }).click();
+  const dialog = page.getByRole("dialog", { name: "Resync app2?" });
+  await dialog.getByLabel("Copy from").selectOption("app3");
+  await dialog.getByRole("button", { name: "Resync app2" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual(control.calls, [["resync", "app2", { from: "app3" }]]);
+  assert.deepEqual(errors, []);
+});
+
+test("a dialog keeps the focus within, and gives it back", NEEDS, async (t) => {
+  const { page } = await open(t);
+  await page.getByRole("button", { name: "Drain app2" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  for (let index = 0; index < 8; index++) {
+    const where = "document.activeElement === document.body || !!document.activeElement.closest('dialog')";
+    assert.equal(await page.evaluate(where), true, `after ${index} tabs`);
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal(await page.evaluate("document.activeElement.getAttribute('aria-label')"), "Drain app2");
+});
+
+test("the arrow keys move through a chart and say what it shows", NEEDS, async (t) => {
+  const { page, errors } = await open(t);
+  const chart = page.getByRole("group", { name: /^Lag by node/ });
+  await chart.focus();
+  await page.keyboard.press("End");
+  const readout = chart.locator(".readout");
+  await readout.getByText("app1 0").waitFor();
+  assert.match(`${await readout.textContent()}`, /UTC/);
+  await page.keyboard.press("Escape");
+  await readout.waitFor({ state: "hidden" });
+  assert.deepEqual(errors, []);
+});
+
+test("everything that can be pressed shows when it has the focus", NEEDS, async (t) => {
+  const { page } = await open(t);
+  const plain = await page.evaluate(`(async () => {
+    const found = [];
+    for (const element of document.querySelectorAll("a, button, summary, [tabindex='0']")) {
+      element.focus({ focusVisible: true });
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      if (outlineStyle === "none" || outlineWidth === "0px") found.push(element.outerHTML.slice(0, 80));
+    }
+    return found;
+  })()`);
+  assert.deepEqual(plain, []);
+});
+
+test("charts go on where the page comes back from being hidden", NEEDS, async (t) => {
+  const { page, history } = await open(t);
+  const at = () => page.locator("header time").getAttribute("datetime");
+  const hide = (hidden: boolean) =>
+    page.evaluate(
+      `Object.defineProperty(document, "hidden", { configurable: true, value: ${hidden} }); document.dispatchEvent(new Event("visibilitychange"))`,
+    );
+  await hide(true);
+  const before = await at();
+  const sampled = history.last?.at ?? 0;
+  await until(() => (history.last?.at ?? 0) > sampled + 1500);
+  assert.equal(await at(), before, "nothing is asked for while nobody looks");
+  await hide(false);
+  await until(async () => (await at()) !== before);
+});
+
+test(
+  "a node named like markup is text everywhere: table, timeline, events, charts, title",
+  NEEDS,
+  async (t) => {
+    const evil = `<script>alert(1)</script><img src=x onerror=alert(2)>"'`;
+    const control = new FakeControl([node("app1"), node(evil, { reason: evil, state: "down", url: evil })]);
+    control.more = { cluster: evil };
+    const { page, history, errors } = await open(t, { control });
+    page.on("dialog", () => errors.push("a dialog opened"));
+    history.nodeChanged(evil, "in-sync", "down", evil);
+    await page.locator(".events").getByText(`in-sync → down: ${evil}`).waitFor();
+    const chart = page.getByRole("group", { name: /^Lag by node/ });
+    await chart.focus();
+    await page.keyboard.press("End");
+    await chart.locator(".readout").getByText(`${evil} 0`).waitFor();
+    assert.equal(await page.locator("img, script:not([src])").count(), 0);
+    assert.equal(await page.locator("tbody th").filter({ hasText: evil }).count(), 1);
+    assert.ok((await page.title()).includes(evil));
+    assert.deepEqual(errors, []);
+  },
+);
+
+test("a wrong password shows nothing of the page", NEEDS, async (t) => {
+  const { url } = await startAdmin(t);
+  const context = await newContext(t, { httpCredentials: { username: "admin", password: "wrong guess" } });
+  const page = await context.newPage();
+  const response = await page.goto(url);
+  assert.equal(response?.status(), 401);
+  assert.doesNotMatch(await page.content(), /app1|in-sync/);
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const width of [360, 1440]) {
+    test(`axe finds nothing serious, ${colorScheme} at ${width} px`, NEEDS, async (t) => {
+      const nodes = STATES.map((state, index) => {
+        return node(`app${index + 1}`, {
+          state,
+          lag: index * 10,
+          reason: `a reason ${index}`,
+          readErrors: index,
+        });
+      });
+      const control = new FakeControl(nodes);
+      control.more = { setAside: 1 };
+      const { page, history } = await open(t, { control, colorScheme, viewport: { width, height: 900 } });
+      for (const { name, state } of nodes)
+        history.nodeChanged(name, "in-sync", state, "for the list of events");
+      await page.locator(".events li").nth(6).waitFor();
+      assert.deepEqual(await seriousFindings(page), []);
+      await page.getByRole("button", { name: "Maint app3" }).click();
+      await page.getByRole("dialog").waitFor();
+      assert.deepEqual(await seriousFindings(page), [], "with a dialog open");
+    });
+  }
+}
+
+test("the colours follow the scheme, in the charts, too", NEEDS, async (t) => {
+  const { page } = await open(t, { colorScheme: "light" });
+  const inkOf = () => page.evaluate(INK);
+  const light = await inkOf();
+  await page.emulateMedia({ colorScheme: "dark" });
+  await until(async () => (await inkOf()) !== light, { what: "other colours in the chart" });
+});
+
 test("the viewer gets no buttons", NEEDS, async (t) => {
   const { page } = await open(t, { as: "viewer" });
   assert.equal(await page.getByRole("button").count(), 0);
@@ -158,11 +296,12 @@ test("the viewer gets no buttons", NEEDS, async (t) => {
 test("a balancer that stops answering is said so, and the last figures stay", NEEDS, async (t) => {
   const { admin, page } = await open(t);
   await admin.close();
-  await page.locator("#live.offline").waitFor();
+  await page.locator("body[data-link=lost]").waitFor();
+  assert.match(`${await page.locator("header").textContent()}`, /not answering, trying again/);
   assert.match(`${await page.locator("#node-app1").textContent()}`, /in-sync/);
 });
 
-for (const width of [390, 768, 1440]) {
+for (const width of [360, 768, 1440]) {
   test(
     `nothing sticks out at ${width} px, in light and dark, with nine nodes and long reasons`,
     NEEDS,
@@ -180,6 +319,23 @@ for (const width of [390, 768, 1440]) {
     },
   );
 }
+
+const STATES = ["joining", "catching-up", "in-sync", "down", "draining", "maint", "quarantined"] as const;
+
+/** What axe-core calls serious or critical: rule and element. */
+async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations } = (await page.evaluate("axe.run(document)")) as {
+    violations: { id: string; impact: string; nodes: { html: string }[] }[];
+  };
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return serious.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 120)}`));
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What the first chart's canvas looks like. */
+const INK = `document.querySelector(".plot canvas").toDataURL()`;
 
 /** Elements with text of their own whose contrast with what is behind them is below 4.5 (WCAG 2, 1.4.3). */
 const POOR_CONTRAST = `(() => {
