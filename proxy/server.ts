@@ -11,7 +11,7 @@ import { changedSettings, restartProblems } from "./config/settings.ts";
 import { readTls } from "./config/tls-files.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
-import { History } from "./history.ts";
+import { History } from "./history/history.ts";
 import { createTrafficServer } from "./http/http-server.ts";
 import type { JournalLimits } from "./journal/journal.ts";
 import { openJournal } from "./journal/journal-start.ts";

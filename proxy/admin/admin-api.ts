@@ -1,5 +1,5 @@
 import type { Health, ResyncRequest } from "../api.ts";
-import { historyJson } from "../history-json.ts";
+import { historyJson } from "../history/history-json.ts";
 import { type AdminRoute, badRequest, type Call, json, type Reply, type StreamReply } from "./admin-route.ts";
 
 const MOST_WRITES = 1000;

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Control } from "../control.ts";
 import { LbError } from "../errors.ts";
-import type { History } from "../history.ts";
+import type { History } from "../history/history.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Caller } from "./admin-auth.ts";
 import type { Streams } from "./stats/stream.ts";

@@ -5,7 +5,7 @@ import type { Config } from "../config/config.ts";
 import { readTls, type TlsPair } from "../config/tls-files.ts";
 import type { Control } from "../control.ts";
 import { ERROR_ROWS, LbError, toLbError } from "../errors.ts";
-import type { History } from "../history.ts";
+import type { History } from "../history/history.ts";
 import { closeSoftlyAfterAnswer } from "../http/client-error.ts";
 import { sendProblem } from "../http/problem.ts";
 import { type Log, pathOf } from "../log.ts";

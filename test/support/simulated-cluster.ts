@@ -5,7 +5,7 @@
 
 import type { NodeState, NodeStatus, Status } from "../../proxy/api.ts";
 import { ERROR_ROWS } from "../../proxy/errors.ts";
-import { History } from "../../proxy/history.ts";
+import { History } from "../../proxy/history/history.ts";
 import { createMetrics, type Metrics } from "../../proxy/metrics/metrics.ts";
 import { FakeControl, type Mutable, node, route } from "../proxy/admin/fake-control.ts";
 

@@ -1,6 +1,6 @@
 import type { NodeStatus } from "../../api.ts";
-import { SPAN } from "../../history-columns.ts";
-import { toneOf } from "../../history-events.ts";
+import { SPAN } from "../../history/history-columns.ts";
+import { toneOf } from "../../history/history-events.ts";
 import { type Html, type HtmlValue, html } from "../html.ts";
 import { ACTIONS, type Action, actionsOf } from "./actions.ts";
 import { age, count, iso, millis, plural, rate } from "./format.ts";

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { HistoryTick, StreamMessage } from "../../api.ts";
 import type { Control } from "../../control.ts";
 import { LbError } from "../../errors.ts";
-import type { History } from "../../history.ts";
+import type { History } from "../../history/history.ts";
 import type { Caller } from "../admin-auth.ts";
 import { statsFragment } from "./page.ts";
 import { viewOf } from "./view.ts";

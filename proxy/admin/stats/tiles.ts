@@ -1,4 +1,4 @@
-import { SPAN } from "../../history-columns.ts";
+import { SPAN } from "../../history/history-columns.ts";
 import { type Html, type HtmlValue, html } from "../html.ts";
 import { age, bytes, count, millis, plural, rate, share } from "./format.ts";
 import { spark } from "./spark.ts";

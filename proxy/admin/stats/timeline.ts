@@ -1,6 +1,6 @@
 import type { HistoryEvent, NodeState } from "../../api.ts";
-import { SPAN } from "../../history-columns.ts";
-import { toneOf } from "../../history-events.ts";
+import { SPAN } from "../../history/history-columns.ts";
+import { toneOf } from "../../history/history-events.ts";
 import { NODE_STATES } from "../../node-state.ts";
 import { type Html, html } from "../html.ts";
 import { age, clock, iso } from "./format.ts";

@@ -1,7 +1,7 @@
 import type { ClusterSeries, HistoryEvent, NodeSeries, RouteSeries, Status } from "../../api.ts";
 import type { Control } from "../../control.ts";
-import type { History } from "../../history.ts";
-import type { Lines } from "../../history-columns.ts";
+import type { History } from "../../history/history.ts";
+import type { Lines } from "../../history/history-columns.ts";
 import type { Caller } from "../admin-auth.ts";
 
 /** What the page shows: all of it is asked for once, so that its parts agree. */

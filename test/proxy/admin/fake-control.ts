@@ -5,7 +5,7 @@ import { type AdminConfig, AdminServer } from "../../../proxy/admin/admin.ts";
 import type { NodeState, NodeStatus, RouteStatus, Status, WriteDetails } from "../../../proxy/api.ts";
 import type { Control } from "../../../proxy/control.ts";
 import { ERROR_ROWS, LbError } from "../../../proxy/errors.ts";
-import { History } from "../../../proxy/history.ts";
+import { History } from "../../../proxy/history/history.ts";
 import { Log } from "../../../proxy/log.ts";
 import { createMetrics, type Metrics } from "../../../proxy/metrics/metrics.ts";
 import { tempFolder } from "../../support/temp-folder.ts";

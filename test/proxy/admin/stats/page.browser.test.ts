@@ -1,17 +1,14 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import type { BrowserContextOptions, Page } from "playwright-core";
-import { findChromium, NO_CHROMIUM, useChromium } from "../../../support/chromium.ts";
+import { useChromium } from "../../../support/chromium.ts";
 import { until } from "../../../support/wait.ts";
-import { FakeControl, node, PASSWORDS, startAdmin, type TestAdmin } from "../fake-control.ts";
+import { FakeControl, node, startAdmin } from "../fake-control.ts";
+import { NEEDS_CHROMIUM as NEEDS, openPage } from "./open-page.ts";
 
-/** The stats page in a real browser. */
-
-const NEEDS = { skip: findChromium() === null ? NO_CHROMIUM : false, timeout: 60_000 };
+const newContext = useChromium();
+const open = openPage.bind(null, newContext);
 
 /** Another site, that serves one page; gives its port. */
 async function serve(t: TestContext, markup: string): Promise<number> {
@@ -21,34 +18,6 @@ async function serve(t: TestContext, markup: string): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   return (server.address() as AddressInfo).port;
-}
-
-const newContext = useChromium();
-
-interface Opened extends TestAdmin {
-  readonly page: Page;
-  /** Console errors and exceptions of the page. */
-  readonly errors: string[];
-}
-
-async function open(
-  t: TestContext,
-  {
-    control = new FakeControl(),
-    as = "admin" as "admin" | "viewer",
-    ...options
-  }: BrowserContextOptions & { control?: FakeControl; as?: "admin" | "viewer" } = {},
-): Promise<Opened> {
-  const admin = await startAdmin(t, { control, live: true });
-  const httpCredentials = { username: as === "admin" ? "admin" : "guest", password: PASSWORDS[as] };
-  const context = await newContext(t, { httpCredentials, ...options });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-  page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(admin.url);
-  if (options.javaScriptEnabled !== false) await page.locator("body[data-link=live]").waitFor();
-  return { ...admin, page, errors };
 }
 
 test("the page shows nodes and routes, and nothing is wrong on its console", NEEDS, async (t) => {
@@ -193,20 +162,6 @@ test("the arrow keys move through a chart and say what it shows", NEEDS, async (
   assert.deepEqual(errors, []);
 });
 
-test("everything that can be pressed shows when it has the focus", NEEDS, async (t) => {
-  const { page } = await open(t);
-  const plain = await page.evaluate(`(async () => {
-    const found = [];
-    for (const element of document.querySelectorAll("a, button, summary, [tabindex='0']")) {
-      element.focus({ focusVisible: true });
-      const { outlineStyle, outlineWidth } = getComputedStyle(element);
-      if (outlineStyle === "none" || outlineWidth === "0px") found.push(element.outerHTML.slice(0, 80));
-    }
-    return found;
-  })()`);
-  assert.deepEqual(plain, []);
-});
-
 test("charts go on where the page comes back from being hidden", NEEDS, async (t) => {
   const { page, history } = await open(t);
   const at = () => page.locator("header time").getAttribute("datetime");
@@ -254,39 +209,6 @@ test("a wrong password shows nothing of the page", NEEDS, async (t) => {
   assert.doesNotMatch(await page.content(), /app1|in-sync/);
 });
 
-for (const colorScheme of ["light", "dark"] as const) {
-  for (const width of [360, 1440]) {
-    test(`axe finds nothing serious, ${colorScheme} at ${width} px`, NEEDS, async (t) => {
-      const nodes = STATES.map((state, index) => {
-        return node(`app${index + 1}`, {
-          state,
-          lag: index * 10,
-          reason: `a reason ${index}`,
-          readErrors: index,
-        });
-      });
-      const control = new FakeControl(nodes);
-      control.more = { setAside: 1 };
-      const { page, history } = await open(t, { control, colorScheme, viewport: { width, height: 900 } });
-      for (const { name, state } of nodes)
-        history.nodeChanged(name, "in-sync", state, "for the list of events");
-      await page.locator(".events li").nth(6).waitFor();
-      assert.deepEqual(await seriousFindings(page), []);
-      await page.getByRole("button", { name: "Maint app3" }).click();
-      await page.getByRole("dialog").waitFor();
-      assert.deepEqual(await seriousFindings(page), [], "with a dialog open");
-    });
-  }
-}
-
-test("the colours follow the scheme, in the charts, too", NEEDS, async (t) => {
-  const { page } = await open(t, { colorScheme: "light" });
-  const inkOf = () => page.evaluate(INK);
-  const light = await inkOf();
-  await page.emulateMedia({ colorScheme: "dark" });
-  await until(async () => (await inkOf()) !== light, { what: "other colours in the chart" });
-});
-
 test("the viewer gets no buttons", NEEDS, async (t) => {
   const { page } = await open(t, { as: "viewer" });
   assert.equal(await page.getByRole("button").count(), 0);
@@ -300,68 +222,3 @@ test("a balancer that stops answering is said so, and the last figures stay", NE
   assert.match(`${await page.locator("header").textContent()}`, /not answering, trying again/);
   assert.match(`${await page.locator("#node-app1").textContent()}`, /in-sync/);
 });
-
-for (const width of [360, 768, 1440]) {
-  test(
-    `nothing sticks out at ${width} px, in light and dark, with nine nodes and long reasons`,
-    NEEDS,
-    async (t) => {
-      const reason = "connect ECONNREFUSED 127.0.0.1:4567 after 3 checks, the last one 400 ms ago";
-      const nodes = Array.from({ length: 9 }, (_, index) =>
-        node(`app${index + 1}`, { reason, reads: 12_345_678, acks: 1_234_567 }),
-      );
-      const { page } = await open(t, { control: new FakeControl(nodes), viewport: { width, height: 900 } });
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme });
-        assert.equal(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0);
-        assert.deepEqual(await page.evaluate(POOR_CONTRAST), [], colorScheme);
-      }
-    },
-  );
-}
-
-const STATES = ["joining", "catching-up", "in-sync", "down", "draining", "maint", "quarantined"] as const;
-
-/** What axe-core calls serious or critical: rule and element. */
-async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const { violations } = (await page.evaluate("axe.run(document)")) as {
-    violations: { id: string; impact: string; nodes: { html: string }[] }[];
-  };
-  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  return serious.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 120)}`));
-}
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** What the first chart's canvas looks like. */
-const INK = `document.querySelector(".plot canvas").toDataURL()`;
-
-/** Elements with text of their own whose contrast with what is behind them is below 4.5 (WCAG 2, 1.4.3). */
-const POOR_CONTRAST = `(() => {
-  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const channels = (color) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const luminance = (color) => {
-    const [r, g, b] = color.slice(0, 3).map((value) => {
-      const share = value / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const backOf = (element) => {
-    if (element === null) return [255, 255, 255];
-    const back = channels(getComputedStyle(element).backgroundColor);
-    return back[3] === 255 ? back : backOf(element.parentElement);
-  };
-  const hasText = (element) => [...element.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
-  return [...document.querySelectorAll("body *")].filter(hasText).flatMap((element) => {
-    const colors = [channels(getComputedStyle(element).color), backOf(element)].map(luminance);
-    const ratio = (Math.max(...colors) + 0.05) / (Math.min(...colors) + 0.05);
-    return ratio < 4.5 ? [element.outerHTML.slice(0, 80) + " " + ratio.toFixed(2)] : [];
-  });
-})()`;

@@ -13,7 +13,7 @@ import {
 } from "../../../../proxy/admin/stats/format.ts";
 import { statsFragment, statsPage } from "../../../../proxy/admin/stats/page.ts";
 import { viewOf as partsOf, type StatsView } from "../../../../proxy/admin/stats/view.ts";
-import { History } from "../../../../proxy/history.ts";
+import { History } from "../../../../proxy/history/history.ts";
 import { createMetrics } from "../../../../proxy/metrics/metrics.ts";
 import { NODE_STATES } from "../../../../proxy/node-state.ts";
 import { FakeControl, node, startAdmin } from "../fake-control.ts";

@@ -8,8 +8,8 @@ import type {
   NodeState,
   RouteSeries,
   Status,
-} from "./api.ts";
-import type { Control } from "./control.ts";
+} from "../api.ts";
+import type { Control } from "../control.ts";
 import { Columns, Lines, SLOTS, SPAN } from "./history-columns.ts";
 import { changes, HistoryEvents, stateEvent } from "./history-events.ts";
 import { type Durations, HistoryFigures } from "./history-figures.ts";

@@ -1,4 +1,4 @@
-import type { HistoryEvent, NodeState, Status, Tone } from "./api.ts";
+import type { HistoryEvent, NodeState, Status, Tone } from "../api.ts";
 
 /** The oldest goes first. */
 export const MOST_EVENTS = 500;

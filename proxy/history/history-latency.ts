@@ -1,4 +1,4 @@
-import type { Histogram } from "./metrics/metrics-cells.ts";
+import type { Histogram } from "../metrics/metrics-cells.ts";
 
 /** Samples that a percentile looks back over: ten seconds. */
 export const LATENCY_WINDOW = 10;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { HistoryAnswer, HistoryTick, NodeStatus } from "../../proxy/api.ts";
-import { History, MOST_ROUTES } from "../../proxy/history.ts";
-import { SPAN } from "../../proxy/history-columns.ts";
-import { MOST_EVENTS } from "../../proxy/history-events.ts";
-import { historyJson } from "../../proxy/history-json.ts";
-import { LATENCY_WINDOW, quantile } from "../../proxy/history-latency.ts";
-import { createMetrics } from "../../proxy/metrics/metrics.ts";
-import { FakeControl, node, route } from "./admin/fake-control.ts";
+import type { HistoryAnswer, HistoryTick, NodeStatus } from "../../../proxy/api.ts";
+import { History, MOST_ROUTES } from "../../../proxy/history/history.ts";
+import { SPAN } from "../../../proxy/history/history-columns.ts";
+import { MOST_EVENTS } from "../../../proxy/history/history-events.ts";
+import { historyJson } from "../../../proxy/history/history-json.ts";
+import { LATENCY_WINDOW, quantile } from "../../../proxy/history/history-latency.ts";
+import { createMetrics } from "../../../proxy/metrics/metrics.ts";
+import { FakeControl, node, route } from "../admin/fake-control.ts";
 
 const START = Date.now() - 1_000_000;
 
