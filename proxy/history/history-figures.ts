@@ -1,7 +1,7 @@
 import type { ClusterSeries, NodeSeries, NodeStatus, RouteSeries, RouteStatus, Status } from "../api.ts";
-import { type Latency, LatencyWindow } from "./history-latency.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { NODE_STATES } from "../node-state.ts";
+import { type Latency, LatencyWindow } from "./history-latency.ts";
 
 /** Where durations are read from. */
 export type Durations = Pick<Metrics, "routeSeconds" | "nodeSeconds">;

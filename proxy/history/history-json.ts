@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { History } from "./history.ts";
 import { NODE_STATES } from "../node-state.ts";
+import type { History } from "./history.ts";
 
 /**
  * All of the history as JSON (`HistoryAnswer`). At nine nodes that is over 100,000 numbers, so requests get their turn
