@@ -34,8 +34,8 @@ async function take(browser: Browser, folder: string, picture: Picture): Promise
   const { control, metrics, history } = new SimulatedCluster(SCENARIOS[picture.scenario]).run();
   const files = mkdtempSync(join(tmpdir(), "lbctl-pictures-"));
   writeFileSync(join(files, "password"), PASSWORD);
-  const listen = { host: "127.0.0.1", port: 0, tls: null };
-  const config = { listen, user: "admin", passwordFile: join(files, "password"), viewer: null };
+  const listen = { host: "127.0.0.1", port: 0 };
+  const config = { listen, tls: null, user: "admin", passwordFile: join(files, "password"), viewer: null };
   const log = new Log({ level: "silent", access: false }, { write() {} });
   const admin = new AdminServer({ config, control, metrics, history, log });
   const { port } = await admin.listen();

@@ -54,7 +54,10 @@ export class SimulatedCluster {
       ],
     };
     this.metrics = createMetrics({
-      routes: ["writes", "reads"],
+      routes: [
+        { name: "writes", to: "all" },
+        { name: "reads", to: "one" },
+      ],
       nodes: names,
       codes: Object.keys(ERROR_ROWS),
     });
@@ -97,9 +100,7 @@ export class SimulatedCluster {
     const writes = Math.round(this.#scenario.writesPerSecond * wave);
     const serving = this.control.nodes.filter(({ state }) => state === "in-sync");
     for (let index = 0; index < reads; index++) this.#read(serving);
-    for (let index = 0; index < writes; index++)
-      this.metrics.writeDone("writes", "ok", 201, this.#seconds(0.006));
-    this.#head += writes;
+    for (let index = 0; index < writes; index++) this.#write();
     for (const one of this.control.nodes) this.#deliver(one, writes);
     this.#count(reads, writes);
   }
@@ -113,12 +114,23 @@ export class SimulatedCluster {
     this.metrics.readLeg(one.name, "ok", seconds * 0.9);
   }
 
+  #write(): void {
+    this.#head++;
+    this.metrics.writeDone("writes", {
+      policy: "all",
+      outcome: "ok",
+      status: 201,
+      seconds: this.#seconds(0.006),
+      seq: this.#head,
+    });
+  }
+
   #deliver(one: Mutable<NodeStatus>, writes: number): void {
     const takes = !["down", "maint", "joining", "quarantined"].includes(one.state);
     const most = this.pace.get(one.name) ?? Number.POSITIVE_INFINITY;
     const done = takes ? Math.min(this.#head - one.cursor, most) : 0;
     for (let index = 0; index < Math.min(done, 200); index++)
-      this.metrics.leg(one.name, "ok", this.#seconds(0.004));
+      this.metrics.writeLeg(one.name, "ok", this.#seconds(0.004), one.cursor + index + 1);
     one.cursor += done;
     one.acks += done;
     one.lag = this.#head - one.cursor;

@@ -15,7 +15,10 @@ function setUp(nodes = [node("app1"), node("app2")]) {
   const control = new FakeControl(nodes);
   control.more = { startedAt: START };
   const metrics = createMetrics({
-    routes: ["all-1", "one-2"],
+    routes: [
+      { name: "all-1", to: "all" },
+      { name: "one-2", to: "one" },
+    ],
     nodes: nodes.map(({ name }) => name),
     codes: [],
   });
@@ -68,7 +71,7 @@ test("percentiles are those of the last ten seconds, of a route, a node and all"
   for (let index = 0; index < 100; index++) {
     metrics.readDone("one-2", 200, index < 95 ? 0.0015 : 0.4);
     metrics.readLeg("app1", "ok", 0.0015);
-    metrics.leg("app2", "ok", 0.025);
+    metrics.writeLeg("app2", "ok", 0.025, index + 1);
   }
   history.sample(START + 1000);
   const { cluster, nodes, routes } = history.last as HistoryTick;

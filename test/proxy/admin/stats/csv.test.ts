@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { CSV_COLUMNS, csvText } from "../../../../proxy/admin/stats/csv-columns.ts";
 import type { NodeState } from "../../../../proxy/api.ts";
+import { tempFolder } from "../../../support/temp-folder.ts";
 import { until } from "../../../support/wait.ts";
-import { FakeControl, node, startAdmin, tempFolder } from "../fake-control.ts";
+import { FakeControl, node, startAdmin } from "../fake-control.ts";
 
 /** Rows of a CSV as HAProxy writes it, by the names in its header; quoted fields are taken as RFC 4180 says. */
 function rowsOf(text: string): Record<string, string>[] {
