@@ -134,11 +134,14 @@ export class SimulatedCluster {
     one.cursor += done;
     one.acks += done;
     one.lag = this.#head - one.cursor;
+    one.catchUpRate = done;
+    one.catchUpEta = one.lag === 0 ? 0 : done > writes ? one.lag / (done - writes) : null;
     one.oldestUndelivered = writes === 0 ? 0 : one.lag / writes;
     one.inFlightReads = one.state === "in-sync" ? Math.floor(this.#random() * 4) : 0;
     one.inFlightWrites = takes && writes > 0 ? Math.floor(this.#random() * 3) : 0;
     const ok = one.state !== "down";
-    const detail = ok ? "200 in 1 ms" : "connect ECONNREFUSED";
+    const detail = ok ? "200 in 1 ms" : (one.reason ?? "");
+    one.connections = ok ? 4 : 0;
     one.lastCheck = { ok, at: this.#now - 400, detail };
   }
 

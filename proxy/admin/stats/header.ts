@@ -1,7 +1,8 @@
 import type { Tone } from "../../api.ts";
 import { type Html, html } from "../html.ts";
+import type { Finding } from "./finding.ts";
 import { clock, iso, plural } from "./format.ts";
-import { type Finding, findings } from "./verdict.ts";
+import { findings } from "./verdict.ts";
 import type { StatsView } from "./view.ts";
 
 /** What is read first: whose page it is, whether anything is wrong, and what to do. */

@@ -89,13 +89,15 @@ export function facts({ status, now }: StatsView): Html {
   const { totals } = status;
   const shown: readonly (readonly [string, HtmlValue])[] = [
     ["Traffic on", status.listen],
-    ["Client connections", count(status.connections)],
+    ["Client connections", `${count(status.connections)} of ${count(status.connectionsAccepted)} so far`],
+    ["From and to clients", `${bytes(status.bytesIn)}, ${bytes(status.bytesOut)}`],
     ["Reads", count(totals.reads)],
     ["Writes", count(totals.writes)],
     ["Retries", count(totals.retries)],
     ["Divergent answers", count(totals.divergent)],
     ["Ambiguous answers", count(totals.ambiguous)],
     ["Journal", `${count(status.first)} to ${count(status.head)}`],
+    ["Left on its disk", `${bytes(status.journalDisk.free)} of ${bytes(status.journalDisk.size)}`],
     ["Up for", age((now - status.startedAt) / 1000)],
     ["Version", `${status.version}, pid ${status.pid}`],
   ];

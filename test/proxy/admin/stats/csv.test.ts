@@ -123,7 +123,7 @@ async function headerOfHaproxy(t: Parameters<typeof startAdmin>[0]): Promise<str
   const file = join(folder, "haproxy.cfg");
   writeFileSync(
     file,
-    `global\n  stats socket ${socket} level user\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\nfrontend f\n  bind ${join(folder, "front")}\n`,
+    `global\n  stats socket "${socket}" level user\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\nfrontend f\n  bind "${join(folder, "front")}"\n`,
   );
   execFileSync("/usr/sbin/haproxy", ["-c", "-q", "-f", file]);
   const child = spawn("/usr/sbin/haproxy", ["-db", "-f", file], { stdio: "ignore" });

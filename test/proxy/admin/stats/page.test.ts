@@ -149,22 +149,36 @@ test("requests that fail now are a problem, and those of long ago are not", () =
   assert.doesNotMatch(said(32, 1300, 550), /reads fail/);
 });
 
-test("a backlog that shrinks has an end, and one that doesn't is a problem", () => {
-  const control = new FakeControl([node("app1", { state: "catching-up", lag: 5000 })]);
-  const history = new History({
-    control,
-    metrics: createMetrics({ routes: [], nodes: [], codes: [] }),
-  });
-  const at = Date.now() - 100_000;
-  const said = (second: number, lag: number) => {
-    Object.assign(control.nodes[0] ?? {}, { lag });
-    history.sample(at + second * 1000);
-    return textOf(statsFragment(partsOf({ control, history }, ADMIN)).text);
+test("a backlog that shrinks has an end, and one that doesn't is a problem, but not at once", () => {
+  const said = (seconds: number, catchUpEta: number | null) => {
+    const since = Date.now() - seconds * 1000;
+    const late = node("app1", { state: "catching-up", lag: 2000, since, catchUpEta });
+    return textOf(statsFragment(viewOf(new FakeControl([late]))).text);
   };
-  for (let second = 0; second < 30; second++) said(second, 5000 - second * 100);
-  assert.match(said(30, 2000), /2,000 writes to go, about 20 s/);
-  for (let second = 31; second < 70; second++) said(second, 2000);
-  assert.match(said(70, 2000), /2,000 writes to go, and they don't get fewer/);
+  assert.match(said(60, 20), /Recovering by itself .* 2,000 writes to go, about 20 s/);
+  assert.match(said(1, null), /Recovering by itself .* 2,000 writes to go\./);
+  assert.match(said(60, null), /1 problem .* 2,000 writes to go, and they don't get fewer/);
+});
+
+test("a certificate that expires soon, or did, is a problem; one that lasts is not", () => {
+  const said = (days: number) => {
+    const control = new FakeControl();
+    control.more = { certificates: [{ listener: "admin", expiresAt: Date.now() + days * 86_400_000 }] };
+    return textOf(statsFragment(viewOf(control)).text);
+  };
+  assert.match(said(-1), /The certificate of the admin listener has expired\./);
+  assert.match(said(3.1), /The certificate of the admin listener expires in 3 d 2 h\./);
+  assert.match(said(30), /All is well/);
+});
+
+test("a disk without room for what the journal may still take is a problem", () => {
+  const said = (free: number) => {
+    const control = new FakeControl();
+    control.more = { journalBytes: 100, journalMaxBytes: 1000, journalDisk: { free, size: 5000 } };
+    return textOf(statsFragment(viewOf(control)).text);
+  };
+  assert.match(said(899), /The journal's disk has 899 B left, and the journal may still take 900 B\./);
+  assert.match(said(900), /All is well/);
 });
 
 test("the viewer sees no buttons", async (t) => {
