@@ -90,7 +90,7 @@ export function facts({ status, now }: StatsView): Html {
   const shown: readonly (readonly [string, HtmlValue])[] = [
     ["Traffic on", status.listen],
     ["Client connections", `${count(status.connections)} of ${count(status.connectionsAccepted)} so far`],
-    ["From and to clients", `${bytes(status.bytesIn)}, ${bytes(status.bytesOut)}`],
+    ["From, to clients", `${bytes(status.bytesIn)}, ${bytes(status.bytesOut)}`],
     ["Reads", count(totals.reads)],
     ["Writes", count(totals.writes)],
     ["Retries", count(totals.retries)],
