@@ -36,7 +36,7 @@ async function take(browser: Browser, folder: string, picture: Picture): Promise
   writeFileSync(join(files, "password"), PASSWORD);
   const listen = { host: "127.0.0.1", port: 0 };
   const config = { listen, tls: null, user: "admin", passwordFile: join(files, "password"), viewer: null };
-  const log = new Log({ level: "silent", access: false }, { write() {} });
+  const log = new Log({ level: "silent", access: false, sample: 1 }, { write() {} });
   const admin = new AdminServer({ config, control, metrics, history, log });
   const { port } = await admin.listen();
   const context = await browser.newContext({
