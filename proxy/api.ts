@@ -256,6 +256,83 @@ export interface VerifyReport {
   readonly head: number;
 }
 
+/**
+ * What is kept of each second, over the last 15 minutes. Rates are a second; latencies (p50, p90, p99) are seconds, of
+ * what ended in the ten seconds before; null: there is nothing to say, such as the latency of no request.
+ */
+export type Percentiles = "P50" | "P90" | "P99";
+export type ClusterSeries =
+  | "reads"
+  | "readErrors"
+  | `read${Percentiles}`
+  | "writes"
+  | "writeErrors"
+  | `write${Percentiles}`
+  | "inSync"
+  /** The greatest lag of a node. */
+  | "lag"
+  /** Part of the journal's limit that is taken: 0 to 1. */
+  | "journal";
+export type NodeSeries =
+  /** Index in `HistoryAnswer.states`. */
+  | "state"
+  | "lag"
+  /** Age of the oldest undelivered record, in seconds. */
+  | "oldest"
+  | "reads"
+  | `read${Percentiles}`
+  /** Final answers to writes. */
+  | "writes"
+  | `write${Percentiles}`
+  /** Failed attempts, at reads and writes. */
+  | "errors";
+export type RouteSeries = "requests" | "errors" | "P50" | "P90" | "P99";
+
+export type Point<S extends string> = Readonly<Record<S, number | null>>;
+export type Line<S extends string> = Readonly<Record<S, readonly (number | null)[]>>;
+
+export type EventKind = "start" | "stop" | "state" | "scale" | "bootstrap" | "reload" | "write";
+export type Tone = "good" | "busy" | "bad" | "off";
+
+/** Something that happened: a change of a node's state, a reload, a write set aside, … */
+export interface HistoryEvent {
+  readonly at: number;
+  readonly kind: EventKind;
+  readonly tone: Tone;
+  readonly node: string | null;
+  /** Foreign text, escape it. */
+  readonly text: string;
+}
+
+/** One second; the data of each event of GET /api/stream, whose `page` is the stats page's markup. */
+export interface HistoryTick {
+  /** Where to go on from: `GET /api/stream?after=ID`, or as Last-Event-ID. */
+  readonly id: string;
+  readonly at: number;
+  readonly cluster: Point<ClusterSeries>;
+  readonly nodes: Readonly<Record<string, Point<NodeSeries>>>;
+  readonly routes: Readonly<Record<string, Point<RouteSeries>>>;
+  /** Since the tick before. */
+  readonly events: readonly HistoryEvent[];
+}
+
+export interface StreamMessage {
+  readonly tick: HistoryTick;
+  readonly page: string;
+}
+
+/** Answer to GET /api/history: the same as columns, all as long as `at`; oldest first. */
+export interface HistoryAnswer {
+  /** Of the last tick; null before the first. */
+  readonly id: string | null;
+  readonly at: readonly number[];
+  readonly states: readonly NodeState[];
+  readonly cluster: Line<ClusterSeries>;
+  readonly nodes: Readonly<Record<string, Line<NodeSeries>>>;
+  readonly routes: Readonly<Record<string, Line<RouteSeries>>>;
+  readonly events: readonly HistoryEvent[];
+}
+
 /** Answer to GET /healthz and GET /readyz. */
 export interface Health {
   readonly ok: boolean;

@@ -267,6 +267,12 @@ const TABLE = {
     title: "The admin listener does not go by this name",
     next: "Call it by localhost or by its address; a proxy in front that keeps Host has to reach it on an address other than loopback.",
   },
+  too_many_streams: {
+    status: 503,
+    title: "Too many stats pages are open",
+    next: "Close some; the page shows the same figures when it is loaded again.",
+    retryAfter: 5,
+  },
   unknown_path: {
     status: 404,
     title: "There is nothing at this path",

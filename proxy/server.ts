@@ -11,6 +11,7 @@ import { changedSettings, restartProblems } from "./config/settings.ts";
 import { readTls } from "./config/tls-files.ts";
 import { ERROR_ROWS, type LbError } from "./errors.ts";
 import { Eviction } from "./eviction.ts";
+import { History } from "./history/history.ts";
 import { createTrafficServer } from "./http/http-server.ts";
 import type { JournalLimits } from "./journal/journal.ts";
 import { openJournal } from "./journal/journal-start.ts";
@@ -162,7 +163,10 @@ export async function startBalancer({
     },
   });
   metrics.watch(operator);
-  const admin = new AdminServer({ config: config.admin, control: operator, metrics, log });
+  const history = new History({ control: operator, metrics });
+  cluster.upstream.onChange((node, from, to) => history.nodeChanged(node.name, from, to, node.reason));
+  parts.defer(() => history.stop());
+  const admin = new AdminServer({ config: config.admin, control: operator, metrics, history, log });
 
   await cluster.start();
   const bound = await traffic.listen();
@@ -170,6 +174,7 @@ export async function startBalancer({
   listen = `${bound.host}:${bound.port}`;
   const adminBound = await admin.listen();
   parts.defer(() => admin.close());
+  history.start();
   const running = parts.move();
 
   return {

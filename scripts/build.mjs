@@ -8,6 +8,7 @@ import { readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundlePage } from "../proxy/admin/stats/browser/bundle.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { dependencies, version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -33,7 +34,7 @@ const withRequire = {
   js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
 };
 
-function oneFile(entry, outfile) {
+function oneFile(entry, outfile, define = {}) {
   return build({
     ...common,
     entryPoints: [entry],
@@ -41,7 +42,15 @@ function oneFile(entry, outfile) {
     banner: withRequire,
     // ES modules first, so that what is not used stays out: of OpenTelemetry's packages that is four fifths.
     mainFields: ["module", "main"],
+    define: { ...common.define, ...define },
   });
+}
+
+/** With the stats page's script and style inside. */
+async function proxy() {
+  const { script, style } = await bundlePage();
+  const texts = { LB_STATS_SCRIPT: JSON.stringify(script), LB_STATS_STYLE: JSON.stringify(style) };
+  await oneFile("proxy/main.ts", "proxy.mjs", texts);
 }
 
 function cli() {
@@ -59,7 +68,7 @@ function cli() {
 const started = performance.now();
 process.on("exit", () => rmSync(join(root, fresh), { recursive: true, force: true }));
 await Promise.all([
-  oneFile("proxy/main.ts", "proxy.mjs"),
+  proxy(),
   oneFile("app/main.ts", "app.mjs"),
   oneFile("cli/local/supervisor-main.ts", "supervisor.mjs"),
   cli(),

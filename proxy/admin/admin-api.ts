@@ -1,5 +1,6 @@
 import type { Health, ResyncRequest } from "../api.ts";
-import { type AdminRoute, badRequest, type Call, json, type Reply } from "./admin-route.ts";
+import { historyJson } from "../history/history-json.ts";
+import { type AdminRoute, badRequest, type Call, json, type Reply, type StreamReply } from "./admin-route.ts";
 
 const MOST_WRITES = 1000;
 const DEFAULT_WRITES = "100";
@@ -10,6 +11,8 @@ export const API: readonly AdminRoute[] = [
   { method: "GET", path: "/readyz", open: true, run: ({ control }) => health(control.isReady()) },
   { method: "GET", path: "/metrics", run: exposition },
   { method: "GET", path: "/api/status", run: ({ control }) => json(200, control.status()) },
+  { method: "GET", path: "/api/history", run: history },
+  { method: "GET", path: "/api/stream", run: stream },
   { method: "POST", path: "/api/nodes/:name/drain", run: drain },
   { method: "POST", path: "/api/nodes/:name/ready", run: ready },
   { method: "POST", path: "/api/nodes/:name/maint", run: maint },
@@ -28,6 +31,14 @@ function health(ok: boolean): Reply {
 
 async function exposition({ metrics, accept }: Call): Promise<Reply> {
   return { status: 200, ...(await metrics.scrape(accept)) };
+}
+
+async function history(call: Call): Promise<Reply> {
+  return { status: 200, type: "application/json", body: await historyJson(call.history) };
+}
+
+function stream({ streams, caller, query }: Call): StreamReply {
+  return { stream: (response) => streams.open(response, caller, query.get("after")) };
 }
 
 async function drain(call: Call): Promise<Reply> {

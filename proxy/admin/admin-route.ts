@@ -1,12 +1,17 @@
+import type { ServerResponse } from "node:http";
 import type { Control } from "../control.ts";
 import { LbError } from "../errors.ts";
+import type { History } from "../history/history.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Caller } from "./admin-auth.ts";
+import type { Streams } from "./stats/stream.ts";
 
 /** What a handler gets. */
 export interface Call {
   readonly control: Control;
   readonly metrics: Metrics;
+  readonly history: History;
+  readonly streams: Streams;
   /** From the path: `:name` → params.name. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
@@ -24,6 +29,11 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** An answer without an end: whoever gave it writes it, head included. */
+export interface StreamReply {
+  stream(response: ServerResponse): void;
+}
+
 export interface AdminRoute {
   /** GET only looks (HEAD comes with it); POST changes something: admin user, same origin, audited. */
   readonly method: "GET" | "POST";
@@ -32,7 +42,7 @@ export interface AdminRoute {
   readonly open?: true;
   /** A page for people: its errors are pages, too. */
   readonly page?: true;
-  run(call: Call): Reply | Promise<Reply>;
+  run(call: Call): Reply | StreamReply | Promise<Reply>;
 }
 
 export function json(status: number, value: unknown): Reply {

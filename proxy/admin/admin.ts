@@ -5,17 +5,20 @@ import type { Config } from "../config/config.ts";
 import { readTls, type TlsPair } from "../config/tls-files.ts";
 import type { Control } from "../control.ts";
 import { ERROR_ROWS, LbError, toLbError } from "../errors.ts";
+import type { History } from "../history/history.ts";
 import { closeSoftlyAfterAnswer } from "../http/client-error.ts";
 import { sendProblem } from "../http/problem.ts";
 import { type Log, pathOf } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { API } from "./admin-api.ts";
 import { type AdminAuth, type Caller, CHALLENGE, loadAuth } from "./admin-auth.ts";
-import { AdminRoutes, Body, type Found, type Reply } from "./admin-route.ts";
+import { AdminRoutes, Body, type Found, type Reply, type StreamReply } from "./admin-route.ts";
 import { FailedSignIns } from "./failed-sign-ins.ts";
 import { refuseCrossSite, refuseWrongHost } from "./same-origin.ts";
-import { errorPage } from "./stats-page.ts";
-import { PAGES, page } from "./stats-routes.ts";
+import { send } from "./send.ts";
+import { errorPage } from "./stats/ask-page.ts";
+import { page, STATS } from "./stats/routes.ts";
+import { Streams } from "./stats/stream.ts";
 
 export type AdminConfig = Config["admin"];
 
@@ -23,6 +26,7 @@ export interface AdminOptions {
   readonly config: AdminConfig;
   readonly control: Control;
   readonly metrics: Metrics;
+  readonly history: History;
   readonly log: Log;
 }
 
@@ -54,14 +58,16 @@ const SECURITY = {
 export class AdminServer {
   readonly #options: AdminOptions;
   readonly #server: Server | TlsServer;
-  readonly #routes = new AdminRoutes([...API, ...PAGES]);
+  readonly #routes = new AdminRoutes([...API, ...STATS]);
   readonly #failures = new FailedSignIns();
+  readonly #streams: Streams;
   #auth: AdminAuth;
   #tls: TlsPair | null;
 
   constructor(options: AdminOptions) {
     this.#options = options;
     this.#auth = loadAuth(options.config);
+    this.#streams = new Streams(options);
     this.#tls = options.config.tls && readTls(options.config.tls, "admin/tls");
     this.#server = createListener(this.#tls, (request, response) => {
       for (const [name, value] of Object.entries(SECURITY)) response.setHeader(name, value);
@@ -101,12 +107,15 @@ export class AdminServer {
       this.#tls = pair;
     }
     this.#auth = auth;
+    // Whoever looks has to sign in anew.
+    this.#streams.closeAll();
   }
 
   /** Takes nothing new; what is in progress has a second. */
   async close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
+    this.#streams.closeAll();
     const timer = setTimeout(() => this.#server.closeAllConnections(), CLOSE_TIMEOUT);
     await promise;
     clearTimeout(timer);
@@ -124,9 +133,13 @@ export class AdminServer {
         this.#refuseChange(request, caller);
       }
       if (found instanceof LbError) throw found;
-      send(response, await this.#run(found, caller, query, request));
+      await send(response, await this.#run(found, caller, query, request));
     } catch (thrown) {
-      this.#refuse(response, toLbError(thrown), !(found instanceof LbError) && found.route.page === true);
+      await this.#refuse(
+        response,
+        toLbError(thrown),
+        !(found instanceof LbError) && found.route.page === true,
+      );
     }
     if (method === "POST" && caller !== null) this.#audit(request, response, caller);
   }
@@ -156,14 +169,25 @@ export class AdminServer {
     caller: Caller | null,
     query: URLSearchParams,
     request: IncomingMessage,
-  ): Promise<Reply> {
-    const { control, metrics } = this.#options;
+  ): Promise<Reply | StreamReply> {
+    const { control, metrics, history } = this.#options;
+    const streams = this.#streams;
     const body = new Body(await readBody(request), request.headers["content-type"]);
     const { accept = "" } = request.headers;
-    return await found.route.run({ control, metrics, params: found.params, query, body, accept, caller });
+    return await found.route.run({
+      control,
+      metrics,
+      history,
+      streams,
+      params: found.params,
+      query,
+      body,
+      accept,
+      caller,
+    });
   }
 
-  #refuse(response: ServerResponse, error: LbError, asPage: boolean): void {
+  async #refuse(response: ServerResponse, error: LbError, asPage: boolean): Promise<void> {
     if (error.code === "internal_error") this.#options.log.bug("admin", error.cause);
     if (!response.req.complete) {
       response.shouldKeepAlive = false;
@@ -178,7 +202,7 @@ export class AdminServer {
       return;
     }
     const { status, title, next } = ERROR_ROWS[error.code];
-    send(response, page(status, errorPage({ title, next, detail: error.message, code: error.code })));
+    await send(response, page(status, errorPage({ title, next, detail: error.message, code: error.code })));
   }
 
   #audit(request: IncomingMessage, response: ServerResponse, { user }: Caller): void {
@@ -231,10 +255,4 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   }
   if (size <= MOST_BODY) return Buffer.concat(chunks);
   throw new LbError("body_too_large", `expected at most ${MOST_BODY} bytes, got more`);
-}
-
-function send(response: ServerResponse, { status, type, body, headers }: Reply): void {
-  const length = Buffer.byteLength(body);
-  response.writeHead(status, { "Content-Type": type, "Content-Length": length, ...headers });
-  response.end(body);
 }

@@ -49,6 +49,15 @@ export class Histogram {
     this.#exemplars = this.#les.map(() => undefined);
   }
 
+  get bounds(): Float64Array {
+    return this.#bounds;
+  }
+
+  /** Adds what was observed so far to `into`: one count for each bound, and one beyond. */
+  addTo(into: Float64Array): void {
+    for (const [index, count] of this.#counts.entries()) into[index] = (into[index] ?? 0) + count;
+  }
+
   /** @param seq the write that it was about, if it was one */
   observe(value: number, seq?: number): void {
     const bounds = this.#bounds;

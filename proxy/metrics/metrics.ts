@@ -2,7 +2,7 @@ import type { NodeState } from "../api.ts";
 import type { Control } from "../control.ts";
 import type { GroupCommit } from "../journal/journal.ts";
 import { Exposition, type Scraped } from "./exposition.ts";
-import { type Count, Family, ScrapedFamily } from "./metrics-cells.ts";
+import { type Count, Family, type Histogram, ScrapedFamily } from "./metrics-cells.ts";
 import { Named } from "./metrics-named.ts";
 import { SCRAPED, type ScrapeSource } from "./metrics-scraped.ts";
 import {
@@ -254,6 +254,18 @@ export class Metrics {
   /** Where gauges are read from; there are none before. */
   watch(control: Pick<Control, "status" | "isReady">): void {
     this.#watched = control;
+  }
+
+  /** A route's durations, a histogram for each class; to be looked at only. */
+  routeSeconds(route: string): readonly Histogram[] {
+    return this.#routes.get(route)?.seconds ?? [];
+  }
+
+  /** A node's durations of attempts at reads and at writes; to be looked at only. */
+  nodeSeconds(node: string): { readonly reads: readonly Histogram[]; readonly writes: readonly Histogram[] } {
+    const cells = this.#nodes.get(node);
+    if (cells === undefined) return { reads: [], writes: [] };
+    return { reads: [cells.readSeconds], writes: [cells.writeSeconds] };
   }
 
   /** The exposition, in the format that `accept` asks for: Prometheus' text format, or OpenMetrics. */

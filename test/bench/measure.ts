@@ -22,6 +22,12 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** "52.1 (48.0 to 60.3)": median, least and most. */
+export function spread(values: readonly number[], digits: number): string {
+  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)];
+  return `${middle.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+}
+
 /** Medians over the rounds. */
 export interface Summary {
   readonly name: string;

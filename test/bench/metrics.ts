@@ -3,15 +3,14 @@
  * source in pairs, which of them comes first in turn; and how long a scrape takes at nine nodes, alone and with reads
  * going on. Exit code 99: counting costs a read more than 5 %, or a scrape takes 20 ms or more (medians).
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { numberFlags } from "./arguments.ts";
-import { startChild } from "./child.ts";
 import { fixedRate, LOGIN } from "./client.ts";
-import { type Contender, startBackends } from "./contenders.ts";
+import { startBackends } from "./contenders.ts";
+import { type FromSource, startFromSource } from "./from-source.ts";
 import { cpuMicros, machineLine } from "./machine.ts";
-import { measure, median } from "./measure.ts";
+import { measure, median, spread } from "./measure.ts";
 import { temporaryDir } from "./temporary-dir.ts";
 
 const NODES = 9;
@@ -27,20 +26,15 @@ const settings = numberFlags({
   rate: { default: 2000, min: 100, max: 20_000 },
 });
 
-interface Balancer extends Contender {
-  readonly metricsUrl: string;
-  readonly authorization: string;
-}
-
 const dir = temporaryDir("lbctl-bench-");
 try {
   say(machineLine());
   await using running = new AsyncDisposableStack();
   const backends = await startBackends(NODES, dir);
   running.defer(() => backends.child.stop());
-  const counting = await startBalancer("counting", backends.urls);
+  const counting = await startFromSource(dir, "counting", backends.urls);
   running.defer(() => counting.child.stop());
-  const silent = await startBalancer("silent", backends.urls);
+  const silent = await startFromSource(dir, "silent", backends.urls);
   running.defer(() => silent.child.stop());
   const missed = [...(await compareReads(counting, silent)), ...(await timeScrapes(counting))];
   say(missed.length === 0 ? "\nwithin all limits" : `\nMISSED\n  ${missed.join("\n  ")}`);
@@ -49,23 +43,10 @@ try {
   rmSync(dir, { recursive: true, force: true });
 }
 
-async function startBalancer(name: "counting" | "silent", urls: readonly string[]): Promise<Balancer> {
-  const folder = mkdtempSync(join(dir, `${name}-`));
-  const config = join(folder, "lb-proxy.json");
-  const nodes = urls.map((url, index) => ({ name: `app${index + 1}`, url, empty: true }));
-  writeFileSync(config, JSON.stringify({ listen: "127.0.0.1:0", admin: { listen: "127.0.0.1:0" }, nodes }));
-  const argv = [process.execPath, join(import.meta.dirname, "servers/balancer.ts"), config, name];
-  const child = await startChild(argv, join(folder, "log"), /^ready (\S+) (\S+)$/m);
-  const password = readFileSync(join(folder, "admin.password"), "utf8").trim();
-  const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
-  const [url = "", admin = ""] = child.found;
-  return { name, version: "", url, child, metricsUrl: `${admin}/metrics`, authorization };
-}
-
 /** CPU of each in pairs, so that what else the machine does hits both alike. */
-async function compareReads(counting: Balancer, silent: Balancer): Promise<string[]> {
+async function compareReads(counting: FromSource, silent: FromSource): Promise<string[]> {
   const { pairs, rate, seconds } = settings;
-  const load = ({ url }: Balancer, time: number) => fixedRate(url, () => LOGIN, rate, time);
+  const load = ({ url }: FromSource, time: number) => fixedRate(url, () => LOGIN, rate, time);
   const micros = new Map([counting, silent].map((balancer) => [balancer, [] as number[]]));
   for (const balancer of micros.keys()) await load(balancer, WARM_UP_SECONDS);
   for (let pair = 0; pair < pairs; pair++) {
@@ -90,7 +71,7 @@ function judgeReads(counting: readonly number[], silent: readonly number[]): str
   return [`a read: expected at most ${MAX_READ_RATIO} × its CPU without metrics, got ${ratio.toFixed(3)} ×`];
 }
 
-async function timeScrapes(balancer: Balancer): Promise<string[]> {
+async function timeScrapes(balancer: FromSource): Promise<string[]> {
   const { rate, seconds } = settings;
   say(`\na scrape, ${NODES} nodes, ms (median, least to most)`);
   const medians: number[] = [];
@@ -111,24 +92,19 @@ async function timeScrapes(balancer: Balancer): Promise<string[]> {
 }
 
 /** One scrape after the other, with a pause between; how long each took, from the request to the last byte. */
-async function scrapeFor(balancer: Balancer, accept: string, seconds: number): Promise<number[]> {
-  const { metricsUrl, authorization } = balancer;
+async function scrapeFor(balancer: FromSource, accept: string, seconds: number): Promise<number[]> {
+  const { adminUrl, authorization } = balancer;
   const until = performance.now() + seconds * 1000;
   const times: number[] = [];
   while (performance.now() < until) {
     const startedAt = performance.now();
-    const response = await fetch(metricsUrl, { headers: { accept, authorization } });
+    const response = await fetch(`${adminUrl}/metrics`, { headers: { accept, authorization } });
     const body = await response.text();
     if (!body.includes("lb_build_info")) throw new Error(`expected metrics, got: ${body.slice(0, 200)}`);
     times.push(performance.now() - startedAt);
     await sleep(PAUSE_MS);
   }
   return times;
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)];
-  return `${middle.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
 }
 
 function say(line: string): void {

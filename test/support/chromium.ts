@@ -6,7 +6,7 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-const FLAGS = [
+export const CHROMIUM_FLAGS: readonly string[] = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -29,7 +29,8 @@ export function useChromium(): (t: TestContext, options?: BrowserContextOptions)
   const executablePath = findChromium();
   let browser: Browser | null = null;
   before(async () => {
-    if (executablePath !== null) browser = await chromium.launch({ executablePath, args: FLAGS });
+    if (executablePath !== null)
+      browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
   });
   after(async () => await browser?.close());
   return async (t, options) => {

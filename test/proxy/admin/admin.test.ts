@@ -148,7 +148,9 @@ const CLOSED = [
   "/api/writes",
   "/stats.js",
   "/stats.css",
-  "/stats/fragment",
+  "/api/history",
+  "/api/stream",
+  "/;csv",
   "/nodes/app1/drain",
   "/no/such/path",
 ];
@@ -410,9 +412,9 @@ test("a fault of ours is 500 without its message, and in the log", async (t) => 
 // The listener
 
 test("a port that is taken is said so", async (t) => {
-  const { config, control, metrics, url } = await startAdmin(t);
+  const { config, control, metrics, history, url } = await startAdmin(t);
   const taken = { ...config, listen: { ...config.listen, port: Number(new URL(url).port) } };
-  const second = new AdminServer({ config: taken, control, metrics, log: logOf() });
+  const second = new AdminServer({ config: taken, control, metrics, history, log: logOf() });
   await assert.rejects(
     second.listen(),
     /admin\/listen: expected an address that is free, got 127\.0\.0\.1:\d+: one that is in use/,

@@ -5,6 +5,7 @@ import { type AdminConfig, AdminServer } from "../../../proxy/admin/admin.ts";
 import type { NodeState, NodeStatus, RouteStatus, Status, WriteDetails } from "../../../proxy/api.ts";
 import type { Control } from "../../../proxy/control.ts";
 import { ERROR_ROWS, LbError } from "../../../proxy/errors.ts";
+import { History } from "../../../proxy/history/history.ts";
 import { Log } from "../../../proxy/log.ts";
 import { createMetrics, type Metrics } from "../../../proxy/metrics/metrics.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
@@ -59,6 +60,7 @@ export class FakeControl implements Control {
   ready_ = true;
   more: Partial<Status> = {};
   failWith: unknown = null;
+  readonly #startedAt = Date.now() - 93_784_000;
 
   constructor(nodes: readonly Mutable<NodeStatus>[] = [node("app1"), node("app2"), node("app3")]) {
     this.nodes = [...nodes];
@@ -70,7 +72,7 @@ export class FakeControl implements Control {
       cluster: "default",
       version: "0.1.0",
       pid: 4711,
-      startedAt: Date.now() - 93_784_000,
+      startedAt: this.#startedAt,
       listen: "127.0.0.1:8080",
       head: 48_211,
       first: 1,
@@ -87,7 +89,7 @@ export class FakeControl implements Control {
       writesOpen: 0,
       setAside: 0,
       draining: false,
-      nodes: this.nodes,
+      nodes: this.nodes.map((one) => ({ ...one })),
       routes: [
         route("all-1", {
           to: "all",
@@ -230,6 +232,8 @@ export interface TestAdmin {
   readonly folder: string;
   readonly control: FakeControl;
   readonly metrics: Metrics;
+  /** Sampled once; more when a test says so, or each second with `live`. */
+  readonly history: History;
   readonly admin: AdminServer;
   readonly config: AdminConfig;
   readonly logged: Record<string, unknown>[];
@@ -243,7 +247,8 @@ export async function startAdmin(
   {
     control = new FakeControl(),
     tls = null,
-  }: { control?: FakeControl; tls?: { cert: string; key: string } | null } = {},
+    live = false,
+  }: { control?: FakeControl; tls?: { cert: string; key: string } | null; live?: boolean } = {},
 ): Promise<TestAdmin> {
   const folder = tempFolder(t);
   for (const [name, password] of Object.entries(PASSWORDS))
@@ -266,7 +271,11 @@ export async function startAdmin(
     codes: Object.keys(ERROR_ROWS),
   });
   metrics.watch(control);
-  const admin = new AdminServer({ config, control, metrics, log });
+  const history = new History({ control, metrics });
+  if (live) history.start();
+  else history.sample(Date.now());
+  t.after(() => history.stop());
+  const admin = new AdminServer({ config, control, metrics, history, log });
   const { port } = await admin.listen();
   t.after(() => admin.close());
   const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
@@ -275,7 +284,7 @@ export async function startAdmin(
     if (as !== null && !headers.has("authorization")) headers.set("authorization", basic(as));
     return fetch(url + path, { redirect: "manual", ...init, headers });
   };
-  return { url, folder, control, metrics, admin, config, logged, call };
+  return { url, folder, control, metrics, history, admin, config, logged, call };
 }
 
 export function basic(as: "admin" | "viewer"): string {

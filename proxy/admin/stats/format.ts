@@ -17,6 +17,28 @@ export function age(seconds: number): string {
   return pair(whole, 86_400, "d", 3600, "h");
 }
 
+/** Seconds → "0.42 ms", "8.1 ms", "230 ms", "1.2 s"; "–" for nothing. */
+export function latency(seconds: number | null): string {
+  if (seconds === null) return "–";
+  const ms = seconds * 1000;
+  if (ms < 1) return `${Number(ms.toFixed(2))} ms`;
+  if (ms < 10) return `${Number(ms.toFixed(1))} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${Number(seconds.toFixed(1))} s`;
+}
+
+/** Percentiles in one unit: "1.7", "13", "1,200"; "–" for nothing. */
+export function millis(seconds: number | null): string {
+  if (seconds === null) return "–";
+  const ms = seconds * 1000;
+  return ms < 10 ? String(Number(ms.toFixed(1))) : count(Math.round(ms));
+}
+
+/** A rate a second → "0", "0.4", "12", "1,012"; "–" for nothing. */
+export function rate(value: number | null): string {
+  if (value === null) return "–";
+  return value > 0 && value < 9.95 ? String(Number(value.toFixed(1))) : count(Math.round(value));
+}
+
 /** Bytes → "0 B", "12.5 KiB", "1.2 GiB". */
 export function bytes(value: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -36,4 +58,18 @@ function pair(value: number, large: number, largeUnit: string, small: number, sm
   const rest = Math.floor((value % large) / small);
   const head = `${Math.floor(value / large)} ${largeUnit}`;
   return rest === 0 ? head : `${head} ${rest} ${smallUnit}`;
+}
+
+/** "1 write", "2 writes". */
+export function plural(value: number, word: string): string {
+  return `${count(value)} ${word}${value === 1 ? "" : "s"}`;
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** ms since the epoch → "03:14:07", UTC. */
+export function clock(ms: number): string {
+  return iso(ms).slice(11, 19);
 }
