@@ -43,8 +43,8 @@ test("deploy: from nothing to serving; again: nothing to do; destroy: nothing is
   assert.match(await cluster.ok("status"), /3 of 3 nodes in-sync/);
   const verified = await cluster.json<VerifyReport & { problems: string[] }>("verify");
   assert.deepEqual([verified.equal, verified.problems], [true, []]);
-  assert.match(await cluster.ok("writes", "list"), /POST \/register +201/);
-  assert.match(await cluster.ok("writes", "show", "1"), /app3 +201/);
+  assert.match(await cluster.ok("writes", "list"), /POST \/register +delivered +201/);
+  assert.match(await cluster.ok("writes", "show", "1"), /app3 +in-sync +acked +201/);
   assert.match(await cluster.ok("logs", "balancer"), /balancer +info +ready/);
 
   await cluster.ok("destroy", "--yes");
