@@ -21,6 +21,9 @@ const NEEDS_RESTART = [
   "limits.header",
   "limits.readConnections",
   "limits.retryBudget",
+  "tracing.endpoint",
+  "tracing.sampleRatio",
+  "tracing.headersFile",
 ];
 
 /** Another value for each setting, at its place in `base`. */
@@ -91,6 +94,10 @@ const OTHER: Readonly<Record<string, unknown>> = {
   "limits.retryBudget": 0.1,
   "log.level": "debug",
   "log.access": false,
+  "log.sample": 0.5,
+  "tracing.endpoint": "http://127.0.0.1:7",
+  "tracing.sampleRatio": 0.5,
+  "tracing.headersFile": "other.headers",
   drainTimeout: "2s",
 };
 
@@ -103,6 +110,7 @@ function base(folder: string): Base {
   const tls = certificateIn(folder, "lb");
   copyFileSync(tls.cert, join(folder, "copy.cert.pem"));
   copyFileSync(tls.key, join(folder, "copy.key.pem"));
+  writeFileSync(join(folder, "collector.headers"), "x-tenant: night\n");
   return {
     listen: { address: "127.0.0.1:0", tls: { ...tls } },
     admin: {
@@ -121,6 +129,7 @@ function base(folder: string): Base {
       { name: "head", match: { methods: ["HEAD"] }, to: "all" },
     ],
     journal: { retention: "24h" },
+    tracing: { endpoint: "http://127.0.0.1:6", headersFile: "collector.headers" },
   };
 }
 

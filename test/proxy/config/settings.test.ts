@@ -42,6 +42,10 @@ test("what only a new start can change", () => {
       "limits.header",
       "limits.readConnections",
       "limits.retryBudget",
+      "tracing",
+      "tracing.endpoint",
+      "tracing.sampleRatio",
+      "tracing.headersFile",
     ],
   );
 });

@@ -8,6 +8,7 @@ import { METRICS, type MetricKey } from "../../../proxy/metrics/metrics-table.ts
 import { arrived, gate, startCluster, userOf } from "../../support/bare-cluster.ts";
 import { makeCertificate } from "../../support/certificate.ts";
 import { ask, key, read, register } from "../../support/client.ts";
+import { startCollector } from "../../support/collector.ts";
 import { metricValue } from "../../support/metrics.ts";
 import { startNode, type TestNode } from "../../support/nodes.ts";
 import { rawConnect } from "../../support/raw-http.ts";
@@ -382,6 +383,13 @@ test("a write that the full journal refuses", async (t) => {
 
 /** What no test here brings about: who reads no log. Its counter is tested in metrics.test.ts. */
 const ELSEWHERE: readonly MetricKey[] = ["logDropped"];
+
+test("spans that a collector took", async (t) => {
+  const collector = await startCollector(t);
+  const { balancer } = await startCluster(t, 1, { tracing: { endpoint: collector.url, sampleRatio: 1 } });
+  await read(balancer);
+  await shows(balancer, "spans", { outcome: "exported" }, more(0));
+});
 
 test("no metric of the table was left out above", () => {
   const missing = Object.keys(METRICS).filter(
