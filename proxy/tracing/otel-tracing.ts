@@ -15,7 +15,7 @@ import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from "@o
 import type { Config, NodeConfig } from "../config/config.ts";
 import type { Inspected } from "../http/framing.ts";
 import { fieldValues } from "../http/headers.ts";
-import { type Attempt, failedOutcome, type LegOptions, type LegOutcome } from "../leg.ts";
+import { type Attempt, type LegOptions, type LegOutcome, unanswered } from "../leg.ts";
 import type { AccessLine } from "../log.ts";
 import { readHeaders } from "./collector-headers.ts";
 import * as attributes from "./span-attributes.ts";
@@ -171,7 +171,7 @@ function endLeg(span: Span, outcome: LegOutcome, status: number): void {
 
 function endOf(attempt: Attempt): [LegOutcome, number] {
   if (attempt.kind === "answer") return ["ok", attempt.status];
-  return [failedOutcome(attempt.error, attempt.timedOut), 0];
+  return [unanswered(attempt), 0];
 }
 
 function numberIn(headers: readonly string[], name: string): number {
