@@ -306,8 +306,7 @@ export class Cluster {
     if (final) return;
     node.ackErrors++;
     const { kind, ms } = attempt;
-    const came =
-      kind === "answer" ? { status: attempt.status } : { reason: attempt.reason, error: attempt.error };
+    const came = kind === "answer" ? { status: attempt.status } : { reason: attempt.reason };
     const { seq, route, requestId: id, request } = record;
     const trace = traceIdOf(request.headers);
     this.#log.legFailed({ node: node.name, outcome, attempt: number, ms, seq, route, id, trace, ...came });

@@ -91,7 +91,7 @@ export const LINES = {
       id: ID,
       client: CLIENT,
       method: "As sent.",
-      path: "Without the query string.",
+      path: "Without the query string; empty where the target was refused since it is no path.",
       route: ROUTE,
       status: "What the client got; 0: it left before.",
       ms: "From the request's head to the end of the reply, in ms.",
@@ -123,8 +123,7 @@ export const LINES = {
       route: ROUTE,
       id: ID,
       trace: TRACE,
-      reason: "What the node did, in short.",
-      error: ERROR,
+      reason: "Why there was no answer: what the node did, in short, with the system's code.",
     },
   },
   nodeState: {
@@ -210,7 +209,7 @@ export const LINES = {
     msg: "admin",
     levels: ["info"],
     about: "An operator changed something through the admin listener.",
-    fields: { user: "Who.", client: CLIENT, action: "Method and path.", status: "Of the reply." },
+    fields: { user: "Who.", client: CLIENT, action: "Path that was posted to.", status: "Of the reply." },
   },
   signInFailed: {
     msg: "sign-in failed",

@@ -6,8 +6,8 @@ import { type Facts, LINES, type Line, type LineLevel } from "./log-table.ts";
 
 /**
  * JSON lines on stdout. Each kind of line is a method and a row of log-table.ts, so that `msg` and fields are stable,
- * and so that what may not be in a log (query strings, bodies, credentials) has no way in: targets are cut at the
- * `?`, of headers nothing is taken but the request id.
+ * and so that what may not be in a log (query strings, bodies, credentials) has no way in: of targets only the path is
+ * taken, of headers nothing but the request id.
  */
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -22,10 +22,11 @@ export interface LogOptions {
 
 /** One request, when its reply is over. */
 export interface AccessLine {
-  readonly id: string;
+  /** X-Request-Id; none of a request that the listener refused. */
+  readonly id?: string | undefined;
   readonly client: string;
   readonly method: string;
-  /** Path, with or without its query: that is cut off here. */
+  /** As received, or without its query: the log gets `pathOf` it. */
   readonly target: string;
   readonly route: string | null;
   /** 0: the client left before there was one. */
@@ -51,8 +52,8 @@ export interface LegLine {
   /** X-Request-Id of the request that it belongs to. */
   readonly id?: string | null;
   readonly trace?: string | undefined;
+  /** Why there was no answer. */
   readonly reason?: string;
-  readonly error?: unknown;
 }
 
 /** What an operator did. */
@@ -163,8 +164,8 @@ export class Log {
     this.#pino.info(facts, LINES.request.msg);
   }
 
-  legFailed({ error, ms, ...line }: LegLine): void {
-    this.#say("legFailed", { ...line, ms: rounded(ms), ...described(error) });
+  legFailed(line: LegLine): void {
+    this.#say("legFailed", { ...line, ms: rounded(line.ms) });
   }
 
   // Nodes
@@ -269,8 +270,12 @@ function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
-/** Without the query string, which may hold passwords. */
+/**
+ * A target without its query string, which may hold passwords; "" where it names a host (absolute form, CONNECT),
+ * since that may come with user and password.
+ */
 export function pathOf(target: string): string {
+  if (!target.startsWith("/")) return target === "*" ? target : "";
   const query = target.indexOf("?");
   const path = query === -1 ? target : target.slice(0, query);
   const fragment = path.indexOf("#");

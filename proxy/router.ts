@@ -92,7 +92,6 @@ export class Router {
   refused(error: LbError, request: IncomingMessage | null): void {
     this.#options.metrics.problem(error.code, error.extra.limit);
     this.#options.log.request({
-      id: "",
       client: request?.socket.remoteAddress ?? "",
       method: request?.method ?? "",
       target: request?.url ?? "",

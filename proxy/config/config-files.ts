@@ -1,9 +1,10 @@
 /**
- * The look at the files that a config names: certificates, keys, passwords. It makes nothing, so that `check` can
+ * The look at the files that a config names: certificates, keys, passwords, header fields. It makes nothing, so that `check` can
  * do it, and it comes before anything is made by `run` or changed by SIGHUP.
  */
 
 import { statSync } from "node:fs";
+import { readCollectorHeaders } from "./collector-headers.ts";
 import { ConfigError } from "./config-error.ts";
 import { readPasswordFile } from "./password-file.ts";
 import { readTls, type TlsFiles, tlsWarnings } from "./tls-files.ts";
@@ -17,6 +18,7 @@ export interface FileSections {
     readonly viewer: { readonly passwordFile: string } | null;
   };
   readonly journal?: { readonly keyFile: string };
+  readonly tracing?: { readonly headersFile: string | null } | null;
 }
 
 /** What is wrong with the files, each with the path of its key. */
@@ -24,6 +26,7 @@ export function fileProblems(config: FileSections): string[] {
   return [
     ...pairs(config).flatMap(([path, files]) => problemsOf(() => readTls(files, path))),
     ...passwords(config).flatMap(([path, file]) => problemsOf(() => readPasswordFile(file, path))),
+    ...collector(config).flatMap(([path, file]) => problemsOf(() => readCollectorHeaders(file, path))),
   ];
 }
 
@@ -35,6 +38,7 @@ export function fileWarnings(config: FileSections, now = Date.now()): string[] {
   const secrets = [
     ...pairs(config).map(([path, { key }]): Named => [`${path}/key`, key]),
     ...passwords(config),
+    ...collector(config),
     ...(config.journal ? [["journal/keyFile", config.journal.keyFile] as const] : []),
   ];
   return [
@@ -56,6 +60,10 @@ function passwords({ admin }: FileSections): Named[] {
   if (!admin) return [];
   const own: Named = ["admin/passwordFile", admin.passwordFile];
   return admin.viewer ? [own, ["admin/viewer/passwordFile", admin.viewer.passwordFile]] : [own];
+}
+
+function collector({ tracing }: FileSections): Named[] {
+  return tracing?.headersFile ? [["tracing/headersFile", tracing.headersFile]] : [];
 }
 
 function problemsOf(read: () => unknown): readonly string[] {

@@ -30,8 +30,8 @@ export type ReadRoute = Extract<RouteConfig, { to: "one" }>;
 export type WriteRoute = Extract<RouteConfig, { to: "all" }>;
 
 /**
- * Reads a YAML or JSON file, and looks at the certificates and password files that it names; paths in it are
- * relative to its folder. Throws ConfigError.
+ * Reads a YAML or JSON file, and looks at the files that it names (config-files.ts); paths in it are relative to its
+ * folder. Throws ConfigError.
  */
 export function loadConfig(file: string): Config {
   return check(parseText(readText(file)), dirname(resolve(file)), fileProblems);

@@ -12,12 +12,12 @@ import {
 } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from "@opentelemetry/sdk-trace";
+import { readCollectorHeaders } from "../config/collector-headers.ts";
 import type { Config, NodeConfig } from "../config/config.ts";
 import type { Inspected } from "../http/framing.ts";
 import { fieldValues } from "../http/headers.ts";
-import { type Attempt, failedOutcome, type LegOptions, type LegOutcome } from "../leg.ts";
+import { type Attempt, type LegOptions, type LegOutcome, unanswered } from "../leg.ts";
 import type { AccessLine } from "../log.ts";
-import { readHeaders } from "./collector-headers.ts";
 import * as attributes from "./span-attributes.ts";
 import { SpanExport } from "./span-export.ts";
 import { spanContextOf, withSpanContext } from "./trace-headers.ts";
@@ -35,8 +35,9 @@ export class OtelTracing implements Tracing {
     options: TracingOptions,
   ) {
     const { config, version, log, metrics } = options;
+    const headers = headersFile === null ? {} : readCollectorHeaders(headersFile, "tracing/headersFile");
     let working = true;
-    const exported = new SpanExport(endpoint, headersFile === null ? {} : readHeaders(headersFile), {
+    const exported = new SpanExport(endpoint, headers, {
       exported: (spans) => metrics.spans("exported", spans),
       dropped: (spans) => metrics.spans("dropped", spans),
       works: (error) => {
@@ -171,7 +172,7 @@ function endLeg(span: Span, outcome: LegOutcome, status: number): void {
 
 function endOf(attempt: Attempt): [LegOutcome, number] {
   if (attempt.kind === "answer") return ["ok", attempt.status];
-  return [failedOutcome(attempt.error, attempt.timedOut), 0];
+  return [unanswered(attempt), 0];
 }
 
 function numberIn(headers: readonly string[], name: string): number {

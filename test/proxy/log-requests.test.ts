@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { TestBalancer } from "../support/balancer.ts";
 import { header, startCluster, writesAt } from "../support/bare-cluster.ts";
 import { ask, read, register } from "../support/client.ts";
+import { rawRequest } from "../support/raw-http.ts";
 import { until } from "../support/wait.ts";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -30,6 +31,7 @@ test("a read that fails at one node and succeeds at the next: a line for the leg
   assert.equal(leg.node, "app1");
   assert.equal(leg.attempt, 1);
   assert.equal(leg.route, "one-2");
+  assert.match(String(leg.reason), /ECONNRESET|other side closed/);
   assert.ok(Number(leg.ms) >= 0);
   const request = await lineOf(balancer, "request", { id: leg.id });
   assert.deepEqual([request.status, request.node, request.path], [200, "app2", "/login"]);
@@ -113,4 +115,45 @@ test("neither query, body nor credentials come into the log, whatever fails", as
   await Promise.allSettled(sent);
   await until(() => lines(balancer, "leg failed").length >= 3 && lines(balancer, "request").length >= 3);
   assert.doesNotMatch(balancer.output(), /secret/);
+});
+
+test("what the listener refuses has a line without credentials, too: in a target, a header, text that is no HTTP", async (t) => {
+  const { balancer } = await startCluster(t, 1);
+  const login = `http://ada:secret-login@127.0.0.1`;
+  const refused = [
+    [400, `GET ${login}/login HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`],
+    [400, `GET ${login}?t=secret-query HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`],
+    [400, "GET /login?t=secret-query HTTP/1.1\r\nHost: ada:secret-host@x\r\n\r\n"],
+    [501, "CONNECT ada:secret-login@x:443 HTTP/1.1\r\nHost: x\r\n\r\n"],
+    [400, "password=secret-body\r\n\r\n"],
+  ] as const;
+  const port = Number(new URL(balancer.url).port);
+  for (const [status, text] of refused) assert.equal((await rawRequest(port, text)).status, status, text);
+  const told = await until(() => {
+    const found = lines(balancer, "request");
+    return found.length === refused.length ? found : null;
+  });
+  assert.deepEqual(
+    told.map(({ method, path, status }) => [method, path, status]),
+    [
+      ["GET", "", 400],
+      ["GET", "", 400],
+      ["GET", "/login", 400],
+      ["CONNECT", "", 501],
+      ["", "", 400],
+    ],
+  );
+  assert.doesNotMatch(balancer.output(), /secret/);
+});
+
+test("a wrong password of an operator is not in the log, nor is the query of what one did", async (t) => {
+  const { balancer } = await startCluster(t, 1);
+  const wrong = { authorization: `Basic ${Buffer.from("admin:secret-login").toString("base64")}` };
+  const headers = { ...wrong, "x-a": "secret-header" };
+  assert.equal((await ask(balancer.adminUrl, { path: "/api/status?t=secret-query", headers })).status, 401);
+  await balancer.admin("/api/nodes/app1/ready?t=secret-query", "POST");
+  await lineOf(balancer, "sign-in failed", {});
+  await lineOf(balancer, "admin", { action: "/api/nodes/app1/ready" });
+  assert.doesNotMatch(balancer.output(), /secret/);
+  assert.ok(!balancer.output().includes(wrong.authorization.slice("Basic ".length)));
 });

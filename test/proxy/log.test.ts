@@ -27,6 +27,12 @@ test("a path ends at the query or the fragment, whichever comes first", () => {
   assert.equal(pathOf("/a#c?b"), "/a");
   assert.equal(pathOf("/a"), "/a");
   assert.equal(pathOf("?x"), "");
+  assert.equal(pathOf("*"), "*");
+});
+
+test("a target that names a host, and so perhaps a user and a password, has no path", () => {
+  for (const target of ["http://ada:secret@x/login", "HTTP://ada:secret@x", "ada:secret@x:443"])
+    assert.equal(pathOf(target), "", target);
 });
 
 test("without access lines everything else is still logged", () => {
@@ -86,13 +92,7 @@ test("errors of the system and of our table keep their message and cause", () =>
     code: "ECONNREFUSED",
     syscall: "connect",
   });
-  log.legFailed({
-    node: "app1",
-    outcome: "connect",
-    attempt: 1,
-    ms: 2,
-    error: new LbError("all_nodes_failed", "expected an answer, got none", { cause }),
-  });
+  log.bug("test", new LbError("all_nodes_failed", "expected an answer, got none", { cause }));
   assert.deepEqual(lines[0]?.error, {
     type: "LbError",
     code: "all_nodes_failed",

@@ -35,6 +35,7 @@ function place(t: TestContext): Place {
 function wrongFiles(folder: string): { config: object; problems: RegExp[] } {
   const [one, two] = [certificateIn(folder, "one"), certificateIn(folder, "two")];
   writeFileSync(join(folder, "short"), "hunter2\n");
+  writeFileSync(join(folder, "fields"), "x-tenant: night\nhunter2\n");
   mkdirSync(join(folder, "a-folder"));
   return {
     config: {
@@ -47,6 +48,7 @@ function wrongFiles(folder: string): { config: object; problems: RegExp[] } {
         viewer: { user: "guest", passwordFile: "a-folder" },
       },
       writes: { sendTimeout: "9s" },
+      tracing: { endpoint: "http://127.0.0.1:1", headersFile: "fields" },
     },
     problems: [
       /^writes\/sendTimeout: expected less than writes\/ackTimeout/,
@@ -55,6 +57,7 @@ function wrongFiles(folder: string): { config: object; problems: RegExp[] } {
       /^admin\/tls\/key: expected a private key in PEM without a passphrase at .*short, got something else$/,
       /^admin\/passwordFile: expected a password of at least 8 characters, got 7$/,
       /^admin\/viewer\/passwordFile: expected a readable file at .*a-folder, got EISDIR$/,
+      /^tracing\/headersFile: expected "name: value" in line 2, got other text$/,
     ],
   };
 }
@@ -150,11 +153,14 @@ test("an expired certificate and secrets that others can read are warnings: by c
   const tls = certificateIn(folder, "old", -1);
   chmodSync(tls.key, 0o644);
   writeFileSync(join(folder, "admin.password"), "a password\n", { mode: 0o604 });
-  write({ ...PLAIN, listen: { address: "127.0.0.1:0", tls } });
+  writeFileSync(join(folder, "fields"), "x-tenant: night\n", { mode: 0o644 });
+  const tracing = { endpoint: "http://127.0.0.1:1", headersFile: "fields" };
+  write({ ...PLAIN, listen: { address: "127.0.0.1:0", tls }, tracing });
   const warnings = [
     /^listen\/tls\/cert: expected a certificate that is valid, got one that expired on \d{4}-\d\d-\d\dT/,
     /^listen\/tls\/key: expected a file that only its owner and group can use, got mode 0644/,
     /^admin\/passwordFile: expected a file that only its owner and group can use, got mode 0604/,
+    /^tracing\/headersFile: expected a file that only its owner and group can use, got mode 0644/,
   ];
   const checked = await runProxy(["check", "--config", file]);
   assert.deepEqual([checked.code, checked.stdout], [0, `${file}: ok\n`]);

@@ -42,8 +42,7 @@ export function sayAll(log: Log): void {
     route: "all-1",
     id: "r1",
     trace: "ab",
-    reason: "answered 500",
-    error,
+    reason: "other side closed",
   });
   log.nodeState("app1", "in-sync", "catching-up", "missed write 7");
   log.nodeState("app1", "in-sync", "down", "3 checks failed");
@@ -66,7 +65,7 @@ export function sayAll(log: Log): void {
   log.traceExport(error);
   log.traceExport(null);
   log.journalFailed("the process ends", error);
-  log.audit({ user: "admin", client: "127.0.0.1", action: "POST /api/nodes/app1/drain", status: 200 });
+  log.audit({ user: "admin", client: "127.0.0.1", action: "/api/nodes/app1/drain", status: 200 });
   log.signInFailed("127.0.0.1");
   log.bug("here", error);
   log.fatal(error);
