@@ -251,7 +251,7 @@ export interface VerifyReport {
   /** Where each node's deliveries stood when its digest was taken. */
   readonly seq: Readonly<Record<string, number>>;
   readonly nodes: readonly VerifiedNode[];
-  /** Null: fewer than two digests to compare. */
+  /** True: every node's digest is the same; false: two differ; null: no two differ, and not every node was compared. */
   readonly equal: boolean | null;
   readonly head: number;
 }

@@ -1,6 +1,6 @@
 /** What commands print for people: pure. The same values go out with --json as they are. */
 import { styleText } from "node:util";
-import type { NodeState, NodeStatus, Status, VerifyReport } from "../../proxy/api.ts";
+import type { NodeState, NodeStatus, Status } from "../../proxy/api.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Change, Finding, ProcessReport } from "../target.ts";
 import { bytes, count, duration, plural, shellWord } from "./format.ts";
@@ -85,30 +85,6 @@ export function nodeTable(nodes: readonly NodeStatus[], processes: readonly Proc
         : ""),
   ]);
   return table(columns, rows);
-}
-
-export function renderVerify(report: VerifyReport, problems: readonly string[]): string {
-  const rows = report.nodes.map((node) => [
-    node.name,
-    coloured(node.state),
-    count(report.seq[node.name] ?? node.cursor),
-    node.users === undefined ? "-" : count(node.users),
-    node.digest ? node.digest.slice(0, 16) : "-",
-    node.error ?? "",
-  ]);
-  const columns = [
-    { title: "NODE" },
-    { title: "STATE" },
-    { title: "AT SEQ", right: true },
-    { title: "USERS", right: true },
-    { title: "DIGEST" },
-    { title: "ERROR" },
-  ];
-  const verdict =
-    problems.length === 0
-      ? styleText("green", `every node holds the same, up to write ${count(report.head)}`)
-      : problems.map((problem) => styleText("red", problem)).join("\n");
-  return `${table(columns, rows)}\n\n${verdict}`;
 }
 
 export function renderFindings(target: string, findings: readonly Finding[]): string {

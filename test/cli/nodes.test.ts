@@ -20,6 +20,7 @@ test("nodes drain: no read goes to the node, every write does; nodes ready: it i
   await register(cluster, "bob");
   await until(() => holds(cluster, "app2", "bob"), { what: "the write at app2" });
   assert.match(await cluster.ok("nodes", "list"), /^app2 +draining /m);
+  assert.match(await cluster.ok("verify"), /every node holds the same/, "it gets every write");
   assert.match(await cluster.ok("nodes", "ready", "app2"), /^app2 +(catching-up|in-sync) /m);
   await allInSync(cluster);
   assert.deepEqual(await readersOf(cluster, "ada"), ["app1", "app2", "app3"]);
@@ -34,7 +35,12 @@ test("nodes resync: what the node held is gone, and it holds what the others hol
   await register({ url: nodeUrl(cluster, "app3") }, "eve");
   const before = await cluster.lbctl("verify", "--json");
   assert.equal(before.code, 1);
-  assert.equal((JSON.parse(before.stdout) as Verified).equal, false);
+  const { equal: same, problems: found } = JSON.parse(before.stdout) as Verified;
+  assert.equal(same, false);
+  assert.deepEqual(found, ["expected the same digest of every node, got 2: app1, app2 | app3"]);
+  const shown = await cluster.lbctl("verify");
+  assert.equal(shown.code, 1);
+  assert.match(shown.stdout, /app1, app2 \| app3\n\nNext:\n {2}lbctl nodes resync NAME --from DONOR/);
 
   const { next, ...started } = await cluster.json<ResyncStarted>("nodes", "resync", "app3");
   assert.deepEqual(started, { node: "app3", from: "app1", manual: false, seq: null });
@@ -59,6 +65,10 @@ test("nodes resync --manual: the donor is held until --done, then both get what 
   assert.deepEqual([held.node, held.from, held.manual, held.seq], ["app3", "app1", true, 1]);
   assert.match(held.next, /lbctl nodes resync app3 --done/);
   assert.match(await cluster.ok("nodes", "list"), /^app3 +maint /m);
+  const meanwhile = await cluster.lbctl("verify");
+  assert.equal(meanwhile.code, 1);
+  assert.match(meanwhile.stdout, /^app3 is not comparable: it gets no writes: maint/m);
+  assert.doesNotMatch(meanwhile.stdout, /every node holds the same|expected the same digest/);
 
   assert.equal((await register(cluster, "bob")).status, 201);
   assert.ok(await holds(cluster, "app2", "bob"));

@@ -155,18 +155,29 @@ test("backoff grows from 100 ms to 10 s", () => {
   assert.deepEqual([1, 2, 3, 7, 8, 50].map(backoff), [100, 200, 400, 6400, 10_000, 10_000]);
 });
 
-test("verify names every difference", () => {
+test("verify names every difference, and every node that was not compared", () => {
   const node = { name: "app1", state: "in-sync", cursor: 7, digest: "a", error: null } as const;
-  const same = { seq: { app1: 7, app2: 7 }, nodes: [node, { ...node, name: "app2" }], equal: true, head: 9 };
+  const other = { ...node, name: "app2" };
+  const third = { ...node, name: "app3", digest: "b" };
+  const same = { seq: { app1: 7, app2: 7, app3: 7 }, nodes: [node, other], equal: true, head: 7 };
   assert.deepEqual(differences(same), []);
-  assert.equal(differences({ ...same, equal: false }).length, 1);
-  assert.equal(differences({ ...same, seq: { app1: 7, app2: 6 } }).length, 1);
-  assert.deepEqual(differences({ ...same, nodes: [node, { ...node, name: "app2", state: "down" }] }), [
-    "app2: expected in-sync, got down",
+  assert.deepEqual(differences({ ...same, nodes: [third, node, other], equal: false }), [
+    "expected the same digest of every node, got 2: app1, app2 | app3",
   ]);
-  assert.deepEqual(differences({ ...same, nodes: [{ ...node, error: "timeout" }] }), [
-    "app1: no digest (timeout)",
+  assert.deepEqual(differences({ ...same, seq: { app1: 7, app2: 6 } }), [
+    "expected every digest at the same write, got app1 7, app2 6",
   ]);
+  const out = {
+    ...third,
+    digest: null,
+    state: "maint",
+    error: "it gets no writes: maint (by an operator)",
+  } as const;
+  assert.deepEqual(differences({ ...same, nodes: [node, other, out], equal: null }), [
+    "app3 is not comparable: it gets no writes: maint (by an operator)",
+  ]);
+  const drained = { ...other, state: "draining" } as const;
+  assert.deepEqual(differences({ ...same, nodes: [node, drained] }), [], "it gets every write");
 });
 
 test("values as people read them", () => {

@@ -35,6 +35,31 @@ test("verify: an answer that is no digest is said to be none, without a word of 
   }
 });
 
+test("verify: a node that cannot be compared leaves it open, a digest that differs does not", async (t) => {
+  const differs = { body: '{"digest":"another"}' };
+  let first: Reaction | null = null;
+  const cluster = await startCluster(t, 3, SNAPSHOT);
+  for (const [index, node] of cluster.nodes.entries())
+    keepState(node, { override: (arrival) => (index === 0 && isDigest(arrival) ? first : null) });
+  await writeSome(cluster.balancer, 3);
+  assert.equal((await verify(cluster)).equal, true);
+  await cluster.nodes[2]?.stop();
+  await cluster.balancer.reached("app3", "down");
+  assert.equal((await verify(cluster)).equal, null, "app1 and app2 hold the same, of app3 nobody knows");
+  first = differs;
+  assert.equal((await verify(cluster)).equal, false);
+});
+
+test("verify: a node in maintenance is not compared either", async (t) => {
+  const cluster = await startCluster(t, 3, SNAPSHOT);
+  for (const node of cluster.nodes) keepState(node);
+  await writeSome(cluster.balancer, 3);
+  await cluster.balancer.admin("/api/nodes/app3/maint", "POST");
+  const { equal, nodes } = await verify(cluster);
+  assert.equal(equal, null);
+  assert.match(String(nodes[2]?.error), /^it gets no writes: maint/);
+});
+
 test("verify: an answer without end is given up at its limit, not kept in memory", async (t) => {
   const cluster = await startPair(t, () => ({ body: "x".repeat(64_000_000) }));
   const report = await verify(cluster);
