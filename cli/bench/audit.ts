@@ -66,7 +66,8 @@ export async function audit(options: {
   const verify = await admin.verify().catch(messageOf);
   const down = status.nodes.filter(({ state }) => state === "down");
   const addresses = status.nodes.filter((node) => !down.includes(node));
-  const presence = await new Presence(addresses).check(users, settings.auditUsers, settings.seed);
+  const { auditUsers: limit, seed } = settings;
+  const presence = await new Presence(addresses).check(users, { limit, seed, signal });
   const digests = digestAudit(baseline.verify, verify, status, users);
   const out = [...behind, ...down.map(({ name }) => `${name} is down: what it holds is not known`)];
   return conclude({ status, out, digests, presence });

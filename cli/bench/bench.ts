@@ -6,13 +6,14 @@ import type { BenchProgress, OnProgress } from "./progress.ts";
 import { type BenchReport, failuresOf, type GeneratorReport } from "./report.ts";
 import { Sender } from "./sender.ts";
 import { type SpreadReport, spreadOf } from "./spread.ts";
+import { accountOf, BenchStopped, type SoFar } from "./stopped.ts";
 import type { Tally } from "./tally.ts";
 import { BenchUsers, newRunId } from "./users.ts";
 import { type WarmUpReport, warmUp } from "./warm-up.ts";
 
 export interface BenchHooks {
   readonly onProgress?: OnProgress;
-  /** Aborted: everything is torn down, and the run rejects with the signal's reason. */
+  /** Aborted: everything is torn down, and the run rejects with a BenchStopped. */
   readonly signal?: AbortSignal;
 }
 
@@ -27,7 +28,7 @@ const KEPT_UP_LAG_MS = 50;
 /**
  * Loads a balancer with logins, registrations and password changes at a fixed rate, then looks whether every
  * acknowledged write is on every node.
- * @throws BenchOptionsError, BenchStartError
+ * @throws BenchOptionsError, BenchStartError, BenchStopped
  */
 export async function runBench(options: BenchOptions, hooks: BenchHooks = {}): Promise<BenchReport> {
   const settings = completeOptions(options);
@@ -35,9 +36,17 @@ export async function runBench(options: BenchOptions, hooks: BenchHooks = {}): P
   const users = new BenchUsers(newRunId());
   const senders = openSenders(settings);
   const close = () => closeSenders(senders);
+  const soFar: SoFar = { phase: "warm-up", load: null };
   signal.addEventListener("abort", close, { once: true });
   try {
-    return await run({ settings, users, senders, signal, onProgress: hooks.onProgress ?? (() => {}) });
+    const onProgress = hooks.onProgress ?? (() => {});
+    const report = await run({ settings, users, senders, signal, onProgress, soFar });
+    signal.throwIfAborted();
+    return report;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    await close();
+    throw new BenchStopped(accountOf(soFar, users, settings.durationMs), signal.reason);
   } finally {
     signal.removeEventListener("abort", close);
     await close();
@@ -50,9 +59,10 @@ interface Run {
   readonly senders: Senders;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
+  readonly soFar: SoFar;
 }
 
-async function run({ settings, users, senders, signal, onProgress }: Run): Promise<BenchReport> {
+async function run({ settings, users, senders, signal, onProgress, soFar }: Run): Promise<BenchReport> {
   const startedAt = new Date().toISOString();
   const { admin } = settings;
   const baseline = admin === null ? null : await baselineOf(admin);
@@ -63,7 +73,9 @@ async function run({ settings, users, senders, signal, onProgress }: Run): Promi
   const { load, generator } = await runLoad(
     { settings, users, senders, answersNameTheUser, signal },
     onProgress,
+    soFar,
   );
+  soFar.phase = "audit";
   onProgress(progressOf("audit", load, settings));
   const found = admin && baseline ? await lookAtNodes(admin, baseline, { settings, users, signal }) : null;
   return conclude({
@@ -102,10 +114,12 @@ function requireUsers(warm: WarmUpReport): void {
   throw new BenchStartError(`expected to register users before the load, got ${why}`);
 }
 
-async function runLoad(options: LoadOptions, onProgress: OnProgress) {
+async function runLoad(options: LoadOptions, onProgress: OnProgress, soFar: SoFar) {
   const { settings } = options;
   const cpuBefore = process.cpuUsage();
   const load = new Load(options);
+  soFar.phase = "load";
+  soFar.load = load;
   const timer = setInterval(() => {
     const over = performance.now() - load.startedAt > settings.durationMs;
     onProgress(progressOf(over ? "draining" : "load", load, settings));

@@ -1,4 +1,5 @@
 import { Exchange, type RequestOptions } from "./sender.ts";
+import { NOT_SENT } from "./tally.ts";
 import type { BenchUser, Outcome } from "./users.ts";
 
 /** A login through the balancer. */
@@ -92,7 +93,7 @@ export function outcomeOf(exchange: Exchange): Outcome {
 /** `timeout`, `ECONNRESET`, `HTTP 401`, `HTTP 503 no_in_sync_node` */
 export function failureName(exchange: Exchange): string {
   if (exchange.status === 0)
-    return exchange.sent ? (exchange.failure ?? "failed") : `not sent: ${exchange.failure}`;
+    return exchange.sent ? (exchange.failure ?? "failed") : `${NOT_SENT}: ${exchange.failure}`;
   const code = problemCode(exchange);
   return code === null ? `HTTP ${exchange.status}` : `HTTP ${exchange.status} ${code}`;
 }

@@ -1,6 +1,6 @@
 import { failureName, Read } from "./exchanges.ts";
 import { IN_FLIGHT_CAP, type LoadShared } from "./load-shared.ts";
-import type { Tally } from "./tally.ts";
+import { NOT_SENT, type Tally } from "./tally.ts";
 
 /** Logs users in, and judges the answers. */
 export class ReadLoad {
@@ -19,7 +19,7 @@ export class ReadLoad {
     this.tally.scheduled += 1;
     const user = users.choose(random, random() < settings.recentShare);
     if (senders.reads.inFlight >= settings.maxInFlight) this.tally.failed(IN_FLIGHT_CAP);
-    else if (user === undefined) this.tally.failed("not sent: no user to log in");
+    else if (user === undefined) this.tally.failed(`${NOT_SENT}: no user to log in`);
     else this.#shared.send(senders.reads, new Read(user, intendedAt, this.#ended), intendedAt);
   }
 

@@ -1,10 +1,11 @@
 /** What reads and writes of a load have in common. */
 import type { BenchSettings } from "./options.ts";
 import type { Exchange, Sender } from "./sender.ts";
+import { NOT_SENT } from "./tally.ts";
 import type { BenchUsers } from "./users.ts";
 
 /** The error of a request that was due but not sent. */
-export const IN_FLIGHT_CAP = "not sent: too many in flight";
+export const IN_FLIGHT_CAP = `${NOT_SENT}: too many in flight`;
 
 export interface Senders {
   readonly reads: Sender;

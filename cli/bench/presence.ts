@@ -48,10 +48,16 @@ export class Presence {
   }
 
   /** @param limit above so many users, a sample: those of uncertain state first, the others at random by `seed` */
-  async check(all: readonly BenchUser[], limit: number, seed: number): Promise<PresenceReport> {
+  async check(
+    all: readonly BenchUser[],
+    { limit, seed, signal }: { limit: number; seed: number; signal: AbortSignal },
+  ): Promise<PresenceReport> {
     const users = chooseUsers(all, limit, seed);
     try {
-      await forEachLimited(users, AT_ONCE / PER_NODE, (user) => this.#checkUser(user));
+      await forEachLimited(users, AT_ONCE / PER_NODE, async (user) => {
+        signal.throwIfAborted();
+        await this.#checkUser(user);
+      });
     } finally {
       await Promise.all(this.#nodes.map(({ sender }) => sender.close()));
     }

@@ -18,6 +18,8 @@ export interface KindReport {
   readonly latencyMs: LatencySummary;
 }
 
+/** How the kinds of error begin that are about requests that did not leave. */
+export const NOT_SENT = "not sent";
 const TOLERANCE = 0.99;
 const MAX_KINDS = 50;
 
@@ -53,6 +55,12 @@ export class Tally {
   /** A request that was given up on took at least this long; leaving it out would flatter the percentiles. */
   timedOut(intendedAt: number, endedAt: number): void {
     this.latency.record(endedAt - intendedAt);
+  }
+
+  /** Those that have ended and had left; what is not sent is an error, too. */
+  get sent(): number {
+    const kept = [...this.#kinds].filter(([kind]) => kind.startsWith(NOT_SENT));
+    return this.ok + this.errors - kept.reduce((sum, [, times]) => sum + times, 0);
   }
 
   report(requested: number, durationMs: number): KindReport {

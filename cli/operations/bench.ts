@@ -4,7 +4,8 @@ import { type BenchFlags, optionsOf } from "../bench/flags.ts";
 import { reportLines } from "../bench/print.ts";
 import type { BenchReport } from "../bench/report.ts";
 import { type ProgressOutput, showProgress } from "../bench/show-progress.ts";
-import { UserError } from "../errors.ts";
+import { accountLines, BenchStopped, where } from "../bench/stopped.ts";
+import { messageOf, UserError } from "../errors.ts";
 
 export interface BenchRequest extends BenchFlags, AimFlags {
   readonly json?: boolean | undefined;
@@ -42,11 +43,23 @@ export async function bench(
 }
 
 function explain(error: unknown): BenchReport {
+  if (error instanceof BenchStopped) throw stopped(error);
   if (!(error instanceof BenchStartError)) throw error;
   const why = error.cause instanceof Error ? [error.cause.message] : [];
   throw new UserError(error.message, {
     problems: why,
     next: ["lbctl status   # what is running"],
     cause: error,
+  });
+}
+
+function stopped({ account, cause }: BenchStopped): UserError {
+  return new UserError(`${messageOf(cause)}, ${where(account)}`, {
+    problems: accountLines(account),
+    next: [
+      "lbctl verify   # do all nodes hold the same?",
+      "lbctl bench    # begins anew, with users of its own",
+    ],
+    cause,
   });
 }

@@ -3,14 +3,19 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { BENCH_DEFAULTS } from "../../cli/bench/options.ts";
 import type { BenchReport } from "../../cli/bench/report.ts";
 import { UserError } from "../../cli/errors.ts";
 import { type BenchRequest, bench } from "../../cli/operations/bench.ts";
 import { tempFolder } from "../support/temp-folder.ts";
+import { until } from "../support/wait.ts";
 import { ADMIN, type FakeTarget, type Misbehaviour, startFakeTarget } from "./bench-target.ts";
 import { markDeployed, type Ran, runLbctl } from "./lbctl.ts";
 
 const QUICK = ["--reads", "100", "--writes", "40", "--duration", "1s"];
+
+/** Users that are registered before the load. */
+const WARM_UP = BENCH_DEFAULTS.warmUpUsers;
 
 function lbctl(dir: string, ...args: string[]): Promise<Ran> {
   return runLbctl(dir, ["bench", ...args], { timeout: 60_000, env: { CI: "1" } });
@@ -103,6 +108,27 @@ test("where nothing is deployed or nothing answers it says so, and exits 1", asy
     nobody.stderr,
     /expected to register users before the load, got register: not sent: ECONNREFUSED/,
   );
+});
+
+test("Ctrl-C: what was sent, what was acknowledged, and what to do now", async (t) => {
+  const { dir, target } = await cluster(t);
+  const loaded = () =>
+    until(() => target.head > WARM_UP + 20, { timeout: 60_000, what: "writes of the load" });
+  const { code, stdout, stderr } = await runLbctl(dir, ["bench", "--duration", "10m"], {
+    started: (child) => void loaded().finally(() => child.kill("SIGINT")),
+  });
+  assert.equal(code, 1, stdout + stderr);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^lbctl: stopped by SIGINT, \S+ m?s into a load of 10 min/m);
+  assert.match(stderr, /^ {2}reads {3}[\d,]+ sent, [\d,]+ answered well$/m);
+  const [, sent, unknown] =
+    /^ {2}writes {2}([\d,]+) sent: [\d,]+ acknowledged, [\d,]+ refused, ([\d,]+) of unknown outcome/m
+      .exec(stderr)
+      ?.map((number) => Number(number.replaceAll(",", ""))) ?? [];
+  assert.ok(sent !== undefined && unknown !== undefined, stderr);
+  const arrived = target.head - WARM_UP;
+  assert.ok(sent - unknown <= arrived && arrived <= sent, `${arrived} arrived\n${stderr}`);
+  assert.match(stderr, /\n\nNext:\n {2}lbctl verify .*\n {2}lbctl bench /);
 });
 
 const BAD: readonly (readonly [string, BenchRequest, RegExp])[] = [

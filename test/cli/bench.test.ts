@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { AdminClient } from "../../cli/admin-client.ts";
 import { BenchStartError, runBench } from "../../cli/bench/bench.ts";
 import type { BenchOptions } from "../../cli/bench/options.ts";
-import { ADMIN, type FakeTarget, startFakeTarget } from "./bench-target.ts";
+import { BenchStopped } from "../../cli/bench/stopped.ts";
+import { ADMIN, type FakeTarget, type Misbehaviour, startFakeTarget } from "./bench-target.ts";
 
 /** Small enough to share a machine, long enough to mean something. */
 function options(target: FakeTarget, more: Partial<BenchOptions> = {}): BenchOptions {
@@ -211,16 +212,41 @@ test("Poisson arrivals keep the rate on average, and are the same for the same s
   assert.equal(again.reads.scheduled, first.reads.scheduled);
 });
 
-test("an aborted run ends at once with the signal's reason", async (t) => {
-  const target = await startFakeTarget(t);
+/** Runs until `phase`, aborts there. */
+async function stoppedIn(t: TestContext, phase: string, how: Misbehaviour = {}) {
+  const target = await startFakeTarget(t, how);
   const abort = new AbortController();
-  const onProgress = ({ phase }: { phase: string }) => phase === "load" && abort.abort(new Error("stopped"));
-  const begun = performance.now();
-  await assert.rejects(
-    runBench(options(target, { durationMs: 60_000 }), { signal: abort.signal, onProgress }),
-    /stopped/,
+  const onProgress = (progress: { phase: string; writes: { ok: number } }) => {
+    const moved = phase !== "load" || progress.writes.ok > 3;
+    if (progress.phase === phase && moved) abort.abort(new Error("stopped"));
+  };
+  const settings = options(target, { durationMs: phase === "load" ? 60_000 : 300 });
+  const error = await runBench(settings, { signal: abort.signal, onProgress }).then(
+    () => assert.fail("it went on to its end"),
+    (caught: unknown) => caught,
   );
-  assert.ok(performance.now() - begun < 10_000);
+  assert.ok(error instanceof BenchStopped, String(error));
+  assert.match(String(error.cause), /stopped/);
+  return { target, account: error.account };
+}
+
+test("a run that is stopped ends at once, with an account of every write that was sent", async (t) => {
+  const { target, account } = await stoppedIn(t, "load", { cutEvery: 7 });
+  const { sent, acknowledged, refused, unknown } = account.writes;
+  assert.equal(sent, acknowledged + refused + unknown);
+  const arrived = target.head - 10;
+  assert.ok(acknowledged + refused <= arrived && arrived <= sent, JSON.stringify({ account, arrived }));
+  assert.ok(acknowledged > 0 && unknown > 0 && account.reads.sent >= account.reads.ok);
+  assert.ok(account.elapsedMs < 60_000);
+  assert.ok(account.usersRegistered <= (target.nodes[0]?.users.size ?? 0));
+});
+
+test("a run that is stopped while it warms up, or in its audit, says so", async (t) => {
+  const early = await stoppedIn(t, "warm-up");
+  assert.deepEqual([early.account.phase, early.account.writes.sent], ["warm-up", 0]);
+  const late = await stoppedIn(t, "audit");
+  assert.equal(late.account.phase, "audit");
+  assert.ok(late.account.writes.acknowledged > 0);
 });
 
 test("no secret of the admin listener is in the report", async (t) => {
