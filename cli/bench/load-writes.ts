@@ -20,6 +20,8 @@ export class WriteLoad {
   rivalPairs = 0;
   /** Changes refused since a rival was first: no error. */
   lostToRivals = 0;
+  /** Counted as refused though no byte of them left: no connection could be had, or the run was stopped before. */
+  neverLeft = 0;
   /** What is known of the other writes; warm-up not included. */
   readonly outcomes: Record<Outcome, number> = { acknowledged: 0, refused: 0, unknown: 0 };
   readonly #shared: LoadShared;
@@ -104,6 +106,7 @@ export class WriteLoad {
     const certain = outcome === "refused" && write.attempts > 1 && !expected ? "unknown" : outcome;
     if (expected && outcome === "refused") this.lostToRivals += 1;
     else this.outcomes[certain] += 1;
+    if (certain === "refused" && attempt.status === 0) this.neverLeft += 1;
     write.settled(certain);
   }
 

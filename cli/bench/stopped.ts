@@ -55,9 +55,9 @@ export function accountOf({ phase, load }: SoFar, users: BenchUsers, durationMs:
 
 function writesOf(load: Load | null): Account["writes"] {
   if (load === null) return { sent: 0, acknowledged: 0, refused: 0, unknown: 0 };
-  const { outcomes, lostToRivals, inFlight } = load.writes;
+  const { outcomes, lostToRivals, neverLeft, inFlight } = load.writes;
   const { acknowledged } = outcomes;
-  const refused = outcomes.refused + lostToRivals;
+  const refused = outcomes.refused + lostToRivals - neverLeft;
   // Those that waited to be repeated are in flight.
   const unknown = outcomes.unknown + inFlight;
   return { sent: acknowledged + refused + unknown, acknowledged, refused, unknown };
