@@ -1,7 +1,5 @@
 /** lbctl.yaml, read and checked. Every key has a default; no file at all means all of them. */
-import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { parseDocument } from "yaml";
 import { z } from "zod";
 import { ConfigError, checkConfig } from "../proxy/config/config.ts";
 import {
@@ -12,7 +10,8 @@ import {
   TARGETS,
   WHY_NINE,
 } from "./cluster-config.ts";
-import { errorCode, UserError } from "./errors.ts";
+import { parseConfigText, readConfigText } from "./config-text.ts";
+import { UserError } from "./errors.ts";
 import { describeProblems } from "./problems.ts";
 import { statePaths } from "./state.ts";
 import { plural } from "./tools/format.ts";
@@ -21,31 +20,36 @@ import { nodeNames, overrideProblems, portOf, proxyNode, renderProxyConfig } fro
 /** The highest port of app1 that leaves room for app9. */
 const LAST_APPS = 65_535 - MAX_NODES + 1;
 
-const schema = z.strictObject({
-  name: matching(
-    /^[a-z0-9][a-z0-9-]{0,31}$/,
-    "a-z, 0-9 and -, at most 32, starting with a letter or digit",
-  ).default("default"),
-  target: z.enum(TARGETS, { error: TARGETS.join(", ") }).default("local"),
-  nodes: whole(1, MAX_NODES, `a whole number from 1 to ${MAX_NODES} (${WHY_NINE})`).nullable().default(null),
-  ports: z
-    .strictObject(
-      {
-        traffic: port(65_535).default(8080),
-        admin: port(65_535).default(1936),
-        apps: port(LAST_APPS).default(4567),
-      },
-      { error: "a mapping like { traffic: 8080, admin: 1936, apps: 4567 }" },
-    )
-    .prefault({}),
-  admin: z
-    .strictObject(
-      { user: matching(/^[^:\s]+$/, "a name without colon or space").default("admin") },
-      { error: "a mapping like { user: admin }" },
-    )
-    .prefault({}),
-  proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
-});
+const schema = z.strictObject(
+  {
+    name: matching(
+      /^[a-z0-9][a-z0-9-]{0,31}$/,
+      "a-z, 0-9 and -, at most 32, starting with a letter or digit",
+    ).default("default"),
+    target: z.enum(TARGETS, { error: TARGETS.join(", ") }).default("local"),
+    nodes: whole(1, MAX_NODES, `a whole number from 1 to ${MAX_NODES} (${WHY_NINE})`)
+      .nullable()
+      .default(null),
+    ports: z
+      .strictObject(
+        {
+          traffic: port(65_535).default(8080),
+          admin: port(65_535).default(1936),
+          apps: port(LAST_APPS).default(4567),
+        },
+        { error: "a mapping like { traffic: 8080, admin: 1936, apps: 4567 }" },
+      )
+      .prefault({}),
+    admin: z
+      .strictObject(
+        { user: matching(/^[^:\s]+$/, "a name without colon or space").default("admin") },
+        { error: "a mapping like { user: admin }" },
+      )
+      .prefault({}),
+    proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
+  },
+  { error: "a mapping like nodes: 3" },
+);
 
 const KNOWN_KEYS = {
   "": Object.keys(schema.shape),
@@ -59,8 +63,11 @@ const KNOWN_KEYS = {
  */
 export async function loadClusterConfig(configFlag?: string): Promise<ClusterConfig> {
   const file = resolve(configFlag ?? CONFIG_FILE);
-  const text = await readConfig(file, configFlag !== undefined);
-  const found = text === null ? {} : parse(text, file);
+  const text = await readConfigText(file, configFlag !== undefined);
+  const { value, problems: unread } = parseConfigText(text ?? "");
+  if (unread.length > 0) throw refusal(file, unread);
+  // An empty file, or one of comments only, is all defaults.
+  const found = value ?? {};
   const checked = schema.safeParse(found);
   const config = checked.success
     ? { ...checked.data, file: text === null ? null : file, dir: dirname(file) }
@@ -108,31 +115,6 @@ function port(max: number) {
 
 function matching(form: RegExp, error: string) {
   return z.string({ error }).regex(form, { error });
-}
-
-async function readConfig(file: string, mustExist: boolean): Promise<string | null> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    if (errorCode(cause) === "ENOENT" && !mustExist) return null;
-    throw new UserError(`expected a config file at ${file}, got ${errorCode(cause) ?? cause}`, {
-      exitCode: 2,
-      next: ["lbctl init   # writes a commented lbctl.yaml"],
-      cause,
-    });
-  }
-}
-
-function parse(text: string, file: string): unknown {
-  const document = parseDocument(text);
-  if (document.errors.length > 0) {
-    throw refusal(
-      file,
-      document.errors.map((error) => error.message.split("\n")[0] ?? error.message),
-    );
-  }
-  // An empty file, or one of comments only, is all defaults.
-  return document.toJS() ?? {};
 }
 
 function refusal(file: string, problems: readonly string[]): UserError {

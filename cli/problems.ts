@@ -20,7 +20,7 @@ function describe(issue: z.core.$ZodIssue, input: unknown, known: KnownKeys): st
 }
 
 function join(path: readonly PropertyKey[]): string {
-  return path.map(String).join("/");
+  return path.map((key) => String(key) || '""').join("/");
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

@@ -7,19 +7,24 @@ import { UserError } from "../errors.ts";
 import { statePaths } from "../state.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 import { described, nodesOf } from "./balancer.ts";
+import { minInSync } from "./goal.ts";
+import { observe } from "./observed.ts";
 import { checkPorts } from "./preflight.ts";
 import { neededInSync } from "./removal.ts";
 
-/** @throws UserError where a port is taken, the balancer hangs, or too few in-sync nodes would remain */
+/** @throws UserError where minInSync is above it, a port is taken, the balancer hangs, or too few in-sync nodes would remain */
 export async function checkScale(config: ClusterConfig, nodes: number, signal: AbortSignal): Promise<void> {
-  await checkPorts(config, nodeNames(nodes), statePaths(config.dir, config.name));
+  const state = statePaths(config.dir, config.name);
+  const { proxyConfig } = await observe(state);
+  const needed = proxyConfig ? minInSync(proxyConfig, state) : 1;
+  if (nodes < needed) throw belowMinInSync(nodes, needed);
+  await checkPorts(config, nodeNames(nodes), state);
   const status = await new AdminClient(await loadClusterOf(config), signal).statusUnlessHung();
   if (status && status.nodes.length > nodes) checkRemaining(status, nodeNames(nodes));
 }
 
 function checkRemaining(status: Status, staying: readonly string[]): void {
   const needed = neededInSync(status, staying.length);
-  if (needed > staying.length) throw belowMinInSync(staying.length, status.minInSync);
   const found = nodesOf(status, staying);
   const out = found.filter(({ state }) => state !== "in-sync");
   const inSync = found.length - out.length;
@@ -33,12 +38,12 @@ function checkRemaining(status: Status, staying: readonly string[]): void {
   );
 }
 
-function belowMinInSync(nodes: number, minInSync: number): UserError {
+function belowMinInSync(nodes: number, needed: number): UserError {
   return new UserError(
-    `expected at least ${minInSync} nodes (writes/minInSync), got ${nodes}: every write would be refused`,
+    `expected at least ${needed} nodes (proxy/writes/minInSync), got ${nodes}: every write would be refused`,
     {
       next: [
-        `lbctl scale --nodes ${minInSync}`,
+        `lbctl scale --nodes ${needed}`,
         `or set proxy: { writes: { minInSync: ${nodes} } } in lbctl.yaml, then: lbctl deploy, and scale`,
       ],
     },

@@ -43,6 +43,11 @@ export function drainTimeout(proxyConfig: ProxyConfigFile, state: StatePaths): n
   return checkConfig(proxyConfig, state.dir).drainTimeout;
 }
 
+/** With fewer nodes in-sync than this, writes are refused. */
+export function minInSync(proxyConfig: ProxyConfigFile, state: StatePaths): number {
+  return checkConfig(proxyConfig, state.dir).writes.minInSync;
+}
+
 export function goalOf(
   config: ClusterConfig,
   record: ClusterRecord | null,

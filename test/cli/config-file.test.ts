@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmod, lstat, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadClusterConfig } from "../../cli/config-file.ts";
@@ -7,6 +8,7 @@ import { UserError } from "../../cli/errors.ts";
 import { withNodeCount, writeNodeCount } from "../../cli/node-count.ts";
 import { CONFIG_TEMPLATE } from "../../cli/tools/config-template.ts";
 import { tempFolder } from "../support/temp-folder.ts";
+import { runLbctl } from "./lbctl.ts";
 
 /** lbctl.yaml, and a line that must be among its problems. */
 const WRONG: readonly (readonly [string, RegExp])[] = [
@@ -38,10 +40,18 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["proxy: { health: { interval: fast } }", /^proxy\/health\/interval: expected a duration/],
   ["proxy: { limits: { body: -1 } }", /^proxy\/limits\/body: expected a size/],
   ["proxy: { writes: { sendTimeout: 9s, ackTimeout: 5s } }", /^proxy\/writes\//],
-  ["- a list", /^the file: /],
-  ["just text", /^the file: /],
-  ["nodes: 3\nnodes: 4", /unique/],
-  ["nodes: [", /./],
+  ["- a list", /^the file: expected a mapping like nodes: 3, got \["a list"\]$/],
+  ["just text", /^the file: expected a mapping like nodes: 3, got "just text"$/],
+  ["42", /^the file: expected a mapping like nodes: 3, got 42$/],
+  ["nodes: 3\nports: {}\nnodes: 4", /^line 3, column 1: expected each key once, got nodes again$/],
+  ["ports: { admin: 1, admin: 2 }", /^line 1, column 20: expected each key once, got admin again$/],
+  ["nodes: [", /^line 1, column 9: expected YAML, got: \S/],
+  ["ports:\n\t- 1", /^line 2, column 1: expected YAML, got: Tabs are not allowed/],
+  ["---\nnodes: 3\n---\nnodes: 4", /^line 3, column 1: expected one document, got another$/],
+  ["nodes: *three", /^line 1, column 8: expected an anchor for \*three before it, got none$/],
+  ["nodes: !three 3", /^line 1, column 8: expected YAML, got: Unresolved tag/],
+  ["? [nodes]\n: 3", /^line 1, column 3: expected a plain word for a key, got something else$/],
+  ['"": 3', /^"": expected only name, .*, got an unknown key$/],
 ];
 
 for (const [yaml, expected] of WRONG) {
@@ -82,10 +92,52 @@ test("without a file the defaults hold", async (t) => {
   }
 });
 
-test("a file that is named must be there", async (t) => {
-  const error = await refusal(join(tempFolder(t), "lbctl.yaml"));
-  assert.match(error.message, /^expected a config file at .*, got ENOENT$/);
-  assert.equal(error.exitCode, 2);
+test("an empty file, or one of comments, is all defaults", async (t) => {
+  for (const text of ["", "\n", "# nothing\n", "---\n"]) {
+    assert.equal((await loadClusterConfig(await configFile(tempFolder(t), text))).ports.traffic, 8080);
+  }
+});
+
+test("what is no file, or can't be read, is refused with what it is and what to do", async (t) => {
+  const dir = tempFolder(t);
+  const at = (name: string) => join(dir, name);
+  await mkdir(at("folder"));
+  await symlink(at("nowhere"), at("dangling"));
+  await symlink(at("loop"), at("loop"));
+  execFileSync("mkfifo", [at("pipe")]);
+  const found: readonly (readonly [string, RegExp, RegExp])[] = [
+    [at("lbctl.yaml"), /^expected a config file at .*, got ENOENT$/, /^lbctl init/],
+    [at("folder"), /^expected a config file at .*, got a directory$/, /--config .*folder\/lbctl\.yaml$/],
+    [at("pipe"), /^expected a config file at .*, got something that is no file$/, /^name a file/],
+    ["/dev/null", /^expected a config file at .*, got something that is no file$/, /^name a file/],
+    [at("dangling"), /^expected a config file at .*, got a link to what is not there$/, /^ls -l /],
+    [at("loop"), /^expected a config file at .*, got ELOOP$/, /^ls -l /],
+  ];
+  for (const [file, message, next] of found) {
+    const error = await refusal(file);
+    assert.match(error.message, message);
+    assert.match(error.next[0] ?? "", next);
+    assert.equal(error.exitCode, 2);
+  }
+});
+
+test("a link to nowhere is no missing file: the defaults are not what was meant", async (t) => {
+  const dir = tempFolder(t);
+  await symlink(join(dir, "nowhere"), join(dir, "lbctl.yaml"));
+  const { code, stderr } = await runLbctl(dir, ["plan"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /got a link to what is not there/);
+});
+
+test("an lbctl.yaml that cannot be written is an error with its next step, and stays as it is", async (t) => {
+  // As long as a name may be: there is no room for the temporary file's.
+  const file = join(tempFolder(t), `${"x".repeat(250)}.yaml`);
+  await writeFile(file, "nodes: 3\n");
+  const error = await writeNodeCount(file, 5).catch((caught: unknown) => caught);
+  assert.ok(error instanceof UserError, String(error));
+  assert.match(error.message, /^expected to be able to write nodes: 5 into .*, got ENAMETOOLONG$/);
+  assert.match(error.next.join(), /nothing has changed/);
+  assert.equal(await readFile(file, "utf8"), "nodes: 3\n");
 });
 
 test("the template that init writes says the defaults", async (t) => {

@@ -76,10 +76,12 @@ test("scale below minInSync is refused with what can be done about it", async (t
   const cluster = await testCluster(t, 3);
   await cluster.write("proxy: { writes: { minInSync: 3 } }\n");
   await cluster.ok("deploy");
-  const refused = await cluster.lbctl("scale", "--nodes", "2");
-  assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /expected at least 3 nodes \(writes\/minInSync\), got 2/);
-  assert.match(refused.stderr, /Next:\n {2}lbctl scale --nodes 3\n {2}or set .*minInSync: 2.*lbctl deploy/);
+  const file = join(cluster.dir, "lbctl.yaml");
+  const before = await readFile(file, "utf8");
+  await refusedBelow(cluster);
+  await cluster.ok("destroy", "--yes", "--keep-data");
+  await refusedBelow(cluster);
+  assert.equal(await readFile(file, "utf8"), before);
   await cluster.write("proxy: { writes: { minInSync: 2 } }\n");
   await cluster.ok("deploy");
   await cluster.ok("scale", "--nodes", "2");
@@ -113,6 +115,14 @@ test("without a count in lbctl.yaml the one that was scaled to is remembered", a
   await writeFile(yaml, text);
   assert.match(await cluster.ok("deploy"), /nothing to do: cluster "default" runs with 2 nodes/);
 });
+
+/** With `minInSync` 3, whether the balancer runs or not. */
+async function refusedBelow({ lbctl }: TestCluster): Promise<void> {
+  const { code, stderr } = await lbctl("scale", "--nodes", "2");
+  assert.equal(code, 1);
+  assert.match(stderr, /expected at least 3 nodes \(proxy\/writes\/minInSync\), got 2: every write would be/);
+  assert.match(stderr, /Next:\n {2}lbctl scale --nodes 3\n {2}or set .*minInSync: 2.*lbctl deploy/);
+}
 
 async function namesOf(cluster: TestCluster): Promise<string[]> {
   const nodes = await cluster.json<readonly NodeStatus[]>("nodes", "list");

@@ -13,7 +13,7 @@ const WRONG: readonly (readonly [readonly string[], number, RegExp])[] = [
   [["deploy", "--foo"], 2, /Nonexistent flag: --foo/],
   [["deploy", "--config"], 2, /--config expects a value/],
   [["deploy", "--config", "none.yaml"], 2, /expected a config file at .*none\.yaml, got ENOENT/],
-  [["deploy", "--config", "."], 2, /expected a config file at .*, got EISDIR/],
+  [["deploy", "--config", "."], 2, /expected a config file at .*, got a directory/],
   [["scale"], 2, /Missing required flag nodes/],
   [["scale", "7"], 2, /Missing required flag nodes|Unexpected argument: 7|got "scale 7"/],
   [
