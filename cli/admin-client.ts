@@ -1,4 +1,5 @@
 /** lbctl's side of the balancer's admin API. */
+import { request } from "undici";
 import type {
   FollowedWrite,
   NodeStatus,
@@ -18,6 +19,13 @@ const WORK_DEADLINE = 120_000;
 
 /** Where the balancer is asked, and as whom. */
 export type AdminAccess = Pick<Cluster, "adminUrl" | "adminUser" | "adminPasswordFile">;
+
+type Method = "GET" | "POST";
+
+interface Content {
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
 
 interface Answer {
   readonly status: number;
@@ -77,8 +85,8 @@ export class AdminClient {
     return this.#call("POST", `/api/nodes/${node}/ready${force ? "?force=1" : ""}`);
   }
 
-  resync(node: string, request: ResyncRequest): Promise<ResyncStarted> {
-    return this.#work(`/api/nodes/${node}/resync`, request);
+  resync(node: string, how: ResyncRequest): Promise<ResyncStarted> {
+    return this.#work(`/api/nodes/${node}/resync`, how);
   }
 
   resyncDone(node: string): Promise<NodeStatus> {
@@ -106,7 +114,7 @@ export class AdminClient {
     return await this.#call("POST", path, body, WORK_DEADLINE);
   }
 
-  async #call<T>(method: string, path: string, body?: unknown, deadline = ANSWER_DEADLINE): Promise<T> {
+  async #call<T>(method: Method, path: string, body?: unknown, deadline = ANSWER_DEADLINE): Promise<T> {
     const password = await readAdminPassword(this.#cluster);
     const credentials = Buffer.from(`${this.#cluster.adminUser}:${password}`).toString("base64");
     const answer = await this.#exchange(method, path, deadline, {
@@ -119,13 +127,14 @@ export class AdminClient {
     return found as T;
   }
 
-  async #exchange(method: string, path: string, deadline: number, init: RequestInit): Promise<Answer> {
+  async #exchange(method: Method, path: string, deadline: number, init: Content): Promise<Answer> {
     const { adminUrl } = this.#cluster;
     const late = AbortSignal.timeout(deadline);
     try {
       const signal = AbortSignal.any([late, ...(this.#signal ? [this.#signal] : [])]);
-      const response = await fetch(`${adminUrl}${path}`, { ...init, method, signal });
-      return { status: response.status, text: await response.text() };
+      // Not fetch: browsers' list of bad ports has some that a balancer may have (6000, 10080).
+      const { statusCode, body } = await request(`${adminUrl}${path}`, { ...init, method, signal });
+      return { status: statusCode, text: await body.text() };
     } catch (cause) {
       this.#signal?.throwIfAborted();
       throw late.aborted ? new Hung(adminUrl, deadline, cause) : new Unreachable(adminUrl, cause);

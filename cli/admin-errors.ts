@@ -4,8 +4,9 @@ import { messageOf, UserError } from "./errors.ts";
 
 /** Nobody listens at the admin address, the connection broke, or there was no answer in time. */
 export class Unreachable extends UserError {
-  constructor(url: string, cause: unknown, got = noAnswer(cause)) {
+  constructor(url: string, cause: unknown, got = noAnswer(cause), code = "balancer_unreachable") {
     super(`expected the balancer at ${url} ${got}`, {
+      code,
       next: [
         "lbctl status          # what is running",
         "lbctl logs balancer   # what it did last",
@@ -25,6 +26,7 @@ export class Hung extends Unreachable {
       url,
       cause,
       `to answer within ${deadline / 1000} s, got nothing: it hangs, is suspended, or has too much to do`,
+      "balancer_hangs",
     );
     this.name = "Hung";
   }
@@ -34,6 +36,7 @@ export class Hung extends Unreachable {
 export class Stranger extends UserError {
   constructor(url: string, status: number) {
     super(`expected the balancer at ${url}, got an answer (${status}) that is not its own`, {
+      code: "not_the_balancer",
       next: ["lbctl doctor   # who listens there"],
     });
     this.name = "Stranger";
@@ -48,12 +51,13 @@ export function refusal(
 ): UserError {
   if (status === 401) {
     return new UserError(`expected the password in ${adminPasswordFile} to be right, got 401`, {
+      code: "wrong_password",
       next: ["lbctl deploy   # the balancer reads the file when it starts"],
     });
   }
   if (!isProblem(answer)) return new Stranger(adminUrl, status);
   const { detail, title, code, next } = answer;
-  return new UserError(`the balancer refused: ${detail || title} (${code})`, { next: [next] });
+  return new UserError(`the balancer refused: ${detail || title} (${code})`, { code, next: [next] });
 }
 
 function noAnswer(cause: unknown): string {

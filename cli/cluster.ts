@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { ClusterConfig, TargetName } from "./cluster-config.ts";
 import { loadClusterConfig } from "./config-file.ts";
 import { errorCode, messageOf, UserError } from "./errors.ts";
-import { type StatePaths, statePaths } from "./state.ts";
+import { readJson, type StatePaths, statePaths } from "./state.ts";
 
 export interface ClusterNode {
   readonly name: string;
@@ -67,6 +67,7 @@ export async function loadClusterOf(config: ClusterConfig): Promise<Cluster> {
 export class NoPassword extends UserError {
   constructor(file: string, cause: unknown) {
     super(`expected the admin password in ${file}, got ${errorCode(cause) ?? messageOf(cause)}`, {
+      code: "no_password",
       next: ["lbctl status", "lbctl logs balancer   # the balancer makes the file when it starts"],
       cause,
     });
@@ -84,13 +85,10 @@ export async function readAdminPassword(cluster: Pick<Cluster, "adminPasswordFil
 }
 
 async function readDeployed(state: StatePaths, name: string): Promise<DeployedProxyConfig> {
-  try {
-    return JSON.parse(await readFile(state.proxyConfig, "utf8")) as DeployedProxyConfig;
-  } catch (cause) {
-    if (errorCode(cause) !== "ENOENT") throw cause;
-    throw new UserError(`expected a deployed cluster "${name}", got none (no ${state.proxyConfig})`, {
-      next: ["lbctl deploy"],
-      cause,
-    });
-  }
+  const deployed = await readJson<DeployedProxyConfig>(state.proxyConfig);
+  if (deployed) return deployed;
+  throw new UserError(`expected a deployed cluster "${name}", got none (no ${state.proxyConfig})`, {
+    code: "not_deployed",
+    next: ["lbctl deploy"],
+  });
 }

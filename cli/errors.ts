@@ -3,6 +3,8 @@
 export interface UserErrorOptions {
   /** 2: the way the command was called or configured; 1: everything else. */
   readonly exitCode?: 1 | 2;
+  /** Stable, for programs that read --json; the balancer's own where it refused. */
+  readonly code?: string;
   /** Lines below the message: every problem at once. */
   readonly problems?: readonly string[];
   /** What to do now: commands or sentences. */
@@ -12,6 +14,7 @@ export interface UserErrorOptions {
 
 export class UserError extends Error {
   readonly exitCode: 1 | 2;
+  readonly code: string | null;
   readonly problems: readonly string[];
   readonly next: readonly string[];
 
@@ -19,6 +22,7 @@ export class UserError extends Error {
     super(message, "cause" in options ? { cause: options.cause } : {});
     this.name = "UserError";
     this.exitCode = options.exitCode ?? 1;
+    this.code = options.code ?? null;
     this.problems = options.problems ?? [];
     this.next = options.next ?? [];
   }

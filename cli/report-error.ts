@@ -26,8 +26,9 @@ function asText({ message, problems, next }: UserError): string {
 }
 
 function asJson(error: unknown): unknown {
-  if (!(error instanceof UserError)) return { message: String(error), problems: [], next: [] };
-  return { message: error.message, problems: error.problems, next: error.next };
+  if (!(error instanceof UserError)) return { message: String(error), code: null, problems: [], next: [] };
+  const { message, code, problems, next } = error;
+  return { message, code, problems, next };
 }
 
 /** oclif's own: unknown commands, flags, arguments, and values that are missing. */
