@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { portState } from "../../cli/ports.ts";
@@ -32,10 +33,11 @@ test("deploy: from nothing to serving; again: nothing to do; destroy: nothing is
   assert.deepEqual(await statusesOf(curls), [201, 200, 200]);
   assert.deepEqual(await statusesOf(curls), [409, 403, 200], "pasted again");
 
-  const before = (await cluster.supervisor()).processes;
+  const before = await footprint(cluster);
+  assert.equal(await cluster.ok("plan"), "nothing to do\n");
   assert.match(await cluster.ok("deploy"), /nothing to do: cluster "default" runs with 3 nodes/);
   assert.deepEqual((await cluster.json<DeployedJson>("deploy")).changes, []);
-  assert.deepEqual((await cluster.supervisor()).processes, before);
+  assert.deepEqual(await footprint(cluster), before);
 
   const { processes, balancer } = await cluster.json<ClusterStatus>("status");
   assert.equal(balancer?.inSync, 3);
@@ -209,6 +211,19 @@ test("changes are in the audit log, the password nowhere", async (t) => {
   const argvs = clusterProcesses(cluster.state.dir).flatMap(({ argv }) => argv);
   for (const text of [...shown, ...argvs, log]) assert.ok(!text.includes(password));
 });
+
+/** What a deploy that changes nothing leaves as it is: files, when each was written, and every process. */
+async function footprint({ dir, state, supervisor }: TestCluster): Promise<unknown> {
+  const files = [
+    join(dir, "lbctl.yaml"),
+    state.record,
+    state.proxyConfig,
+    state.processes,
+    state.adminPassword,
+  ];
+  const written = files.map(async (file) => [await readFile(file, "utf8"), (await stat(file)).mtimeMs]);
+  return [await Promise.all(written), await readdir(state.nodes), await supervisor()];
+}
 
 async function statusOf(cluster: TestCluster): Promise<ClusterStatus | null> {
   const { stdout } = await cluster.lbctl("status", "--json");

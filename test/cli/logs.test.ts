@@ -87,7 +87,7 @@ test("-f goes on with the lines that come and fit, until it is told to stop", as
   add("app1.log", line(0, { msg: "own" }));
   await until(() => out.includes("new") && out.includes("own"), { what: "the new lines" });
   child?.kill("SIGINT");
-  await ended;
+  assert.equal((await ended).code, 0);
   assert.deepEqual(texts(out).toSorted(), ["new", "old", "own"]);
 });
 

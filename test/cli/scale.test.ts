@@ -103,6 +103,27 @@ test("kill -9 of lbctl in the middle of a scale: the lock is free, the next comm
   assert.deepEqual(await namesOf(cluster), ["app1", "app2", "app3", "app4"]);
 });
 
+test("Ctrl-C in the middle of a scale, up and down: what is there is said, and the next command finishes it", async (t) => {
+  const cluster = await testCluster(t, 2);
+  await cluster.ok("deploy");
+  const traffic = startTraffic(cluster.url);
+  await stopped(cluster, ["scale", "-n", "4"], "Write the configuration");
+  assert.match(await cluster.ok("status"), /2 of 2 nodes in-sync/, "nothing but the two runs yet");
+  assert.match(await cluster.ok("plan"), /an earlier command was stopped half-way/);
+  await cluster.ok("scale", "-n", "4");
+  assert.deepEqual(await namesOf(cluster), ["app1", "app2", "app3", "app4"]);
+  await stopped(cluster, ["scale", "-n", "1"], "Wait until 1 node in-sync");
+  assert.match(await cluster.ok("plan"), /- remove +app4 /);
+  await cluster.ok("deploy");
+  assert.deepEqual(await namesOf(cluster), ["app1"]);
+  assert.deepEqual(await readdir(cluster.state.nodes), ["app1"]);
+  await stopped(cluster, ["scale", "-n", "2"], "Start app2");
+  await cluster.ok("scale", "-n", "1");
+  assert.deepEqual(await namesOf(cluster), ["app1"]);
+  assert.deepEqual((await traffic.stop()).failures, []);
+  assert.match(await cluster.ok("plan"), /nothing to do/);
+});
+
 test("without a count in lbctl.yaml the one that was scaled to is remembered", async (t) => {
   const cluster = await testCluster(t, null);
   await cluster.ok("deploy");
@@ -115,6 +136,19 @@ test("without a count in lbctl.yaml the one that was scaled to is remembered", a
   await writeFile(yaml, text);
   assert.match(await cluster.ok("deploy"), /nothing to do: cluster "default" runs with 2 nodes/);
 });
+
+/** Ctrl-C once that step is done. */
+async function stopped(cluster: TestCluster, args: readonly string[], step: string): Promise<void> {
+  const { code, stderr, stdout } = await runLbctl(cluster.dir, args, {
+    started: (child) => {
+      child.stdout?.on("data", (text: Buffer) => {
+        if (String(text).includes(step)) child.kill("SIGINT");
+      });
+    },
+  });
+  assert.equal(code, 1, stdout + stderr);
+  assert.match(stderr, /stopped by SIGINT[\s\S]*run the same command again/);
+}
 
 /** With `minInSync` 3, whether the balancer runs or not. */
 async function refusedBelow({ lbctl }: TestCluster): Promise<void> {

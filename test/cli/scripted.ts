@@ -10,7 +10,7 @@ import { type Lbctl, lbctlIn, markDeployed } from "./lbctl.ts";
 export async function lbctlOver(
   t: TestContext,
   { balancer, listed: nodes }: BareCluster,
-): Promise<Lbctl & { readonly state: StatePaths }> {
+): Promise<Lbctl & { readonly dir: string; readonly state: StatePaths }> {
   const dir = tempFolder(t);
   const { url: balancerUrl, adminUrl, folder } = balancer;
   const adminPasswordFile = join(folder, "admin.password");
@@ -21,5 +21,5 @@ export async function lbctlOver(
     adminPasswordFile,
     nodes,
   });
-  return { ...lbctlIn(dir), state };
+  return { ...lbctlIn(dir), dir, state };
 }
