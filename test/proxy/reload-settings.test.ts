@@ -110,7 +110,8 @@ function base(folder: string): Base {
   const tls = certificateIn(folder, "lb");
   copyFileSync(tls.cert, join(folder, "copy.cert.pem"));
   copyFileSync(tls.key, join(folder, "copy.key.pem"));
-  writeFileSync(join(folder, "collector.headers"), "x-tenant: night\n");
+  for (const name of ["collector.headers", "other.headers"])
+    writeFileSync(join(folder, name), "x-tenant: night\n");
   return {
     listen: { address: "127.0.0.1:0", tls: { ...tls } },
     admin: {
