@@ -33,7 +33,7 @@ const DURATION = "{{ $value | humanizeDuration }}";
 
 /** Who is missing, in the summary of an alert about all of them: asked for when it fires. */
 const MISSING =
-  `{{ range printf "lb_node_state{instance='%s',state!='in-sync'} == 1" $labels.instance | query }}` +
+  `{{ range printf "lb_node_state{instance='%s',state!='in-sync'} == 1" $labels.instance | query | sortByLabel "node" }}` +
   " {{ .Labels.node }} is {{ .Labels.state }};{{ end }}";
 
 /** The Google SRE workbook's pairs: the long window says that it matters, the short one that it still goes on. */

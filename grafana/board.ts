@@ -12,6 +12,7 @@ import {
   VariableRefresh,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { DATASOURCE, type SizedPanel } from "./panel.ts";
+import { AT } from "./query.ts";
 
 /** What all boards share: variables, links to each other, events as annotations, panels in rows. */
 
@@ -32,9 +33,6 @@ export interface Board {
   readonly variables: readonly QueryVariableBuilder[];
   readonly rows: readonly Row[];
 }
-
-/** The label that picks a balancer. */
-export const AT = 'instance="$instance"';
 
 const TAG = "lbctl";
 const COLUMNS = 24;

@@ -1,22 +1,28 @@
 import { type Board, dashboard } from "./board.ts";
+import { NODE_BOARD } from "./node.ts";
 import { OVERVIEW } from "./overview.ts";
 import { dashboardProvider, datasource, prometheusConfig } from "./provisioning.ts";
 import { alertRules, recordingRules } from "./rules.ts";
+import { RUNTIME_HOST } from "./runtime-host.ts";
+import { WRITES } from "./writes.ts";
 
-export const BOARDS: readonly Board[] = [OVERVIEW];
+export const BOARDS: readonly Board[] = [OVERVIEW, WRITES, NODE_BOARD, RUNTIME_HOST];
 
 /** Every generated file: path in the repository → text. */
 export function grafanaFiles(): Readonly<Record<string, string>> {
+  const dashboards = BOARDS.map((board) => [boardFile(board), json(dashboard(board))]);
   return {
-    ...Object.fromEntries(
-      BOARDS.map((board) => [`grafana/dashboards/${board.uid}.json`, json(dashboard(board))]),
-    ),
+    ...Object.fromEntries(dashboards),
     "grafana/provisioning/datasources/lbctl.yaml": yaml(datasource()),
     "grafana/provisioning/dashboards/lbctl.yaml": yaml(dashboardProvider()),
     "grafana/rules/recordings.yaml": yaml(recordingRules()),
     "grafana/rules/alerts.yaml": yaml(alertRules()),
     "grafana/prometheus.yml": yaml(prometheusConfig()),
   };
+}
+
+export function boardFile({ uid }: Board): string {
+  return `grafana/dashboards/${uid}.json`;
 }
 
 function json(value: unknown): string {
