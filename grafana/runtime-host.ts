@@ -196,11 +196,11 @@ const host: readonly SizedPanel[] = [
   }),
   lines({
     title: "Time of a disk write",
-    description: "As the kernel measures it, queueing included.",
+    description: "As the kernel measures it, queueing included. An idle disk shows 0.",
     unit: "s",
     thresholds: above(0.02, 0.1),
     queries: {
-      "{{device}}": `${hostRate("node_disk_write_time_seconds_total")} / ${hostRate("node_disk_writes_completed_total")}`,
+      "{{device}}": `${hostRate("node_disk_write_time_seconds_total")} / clamp_min(${hostRate("node_disk_writes_completed_total")}, 1)`,
     },
     width: 8,
     min: 0,
