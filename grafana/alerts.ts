@@ -16,7 +16,10 @@ import type { Time } from "./time.ts";
 
 export interface Alert {
   readonly name: string;
-  /** critical: wake someone, clients are or will soon be failed. warning: today, at work. */
+  /**
+   * critical: wake someone: clients are failed, or will be, or nodes disagree. warning: today, at work; one node that
+   * is missing is a warning, since the others serve.
+   */
   readonly severity: "critical" | "warning";
   /** Seconds that it must hold. */
   readonly for: number;
@@ -77,8 +80,8 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: "LbNodeStuck",
-    severity: "critical",
-    for: 2 * MINUTE,
+    severity: "warning",
+    for: 30,
     expr: () =>
       "lb_node_lag_records > 0 and lb_node_catch_up_records_per_second == 0" +
       ' unless on (job, instance, node) lb_node_state{state=~"down|maint|quarantined"} == 1',
@@ -93,7 +96,7 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: "LbOldestUndelivered",
-    severity: "critical",
+    severity: "warning",
     for: MINUTE,
     expr: ({ age }) => `lb_node_oldest_undelivered_seconds > ${age(OLDEST_UNDELIVERED)}`,
     summary: `${NODE} of ${BALANCER} still lacks a write from ${DURATION} ago`,
@@ -108,7 +111,7 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: "LbNodeQuarantined",
-    severity: "critical",
+    severity: "warning",
     for: 0,
     expr: () => 'lb_node_state{state="quarantined"} == 1',
     summary: `${NODE} of ${BALANCER} is quarantined: no reads, no writes, until someone resyncs it`,

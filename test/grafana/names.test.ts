@@ -51,7 +51,7 @@ function check(selector: Selector): void {
       assert.ok(row.buckets?.includes(Number(value)), `${text}: ${value} is a bucket`);
       continue;
     }
-    const known = row.labels[label];
+    const known: string | readonly string[] | undefined = row.labels[label];
     assert.ok(known !== undefined, `${text}: ${label} is a label`);
     if (typeof known === "string" || value.startsWith("$")) continue;
     for (const one of value.split("|")) assert.ok(known.includes(one), `${text}: ${one} is a value`);

@@ -71,7 +71,7 @@ export async function startPrometheus(
     ready: /msg="Listening on" address=(127\.0\.0\.1:\d+).*Server is ready/s,
   });
   const prometheus = api(`http://${url}`);
-  await until(() => scraped(prometheus), { timeout: 30_000, what: "a good scrape by Prometheus" });
+  await scraped(prometheus);
   return prometheus;
 }
 
@@ -97,10 +97,15 @@ interface Targets {
   readonly activeTargets: readonly { readonly health: string; readonly lastError: string }[];
 }
 
-/** Throws what Prometheus has against a scrape that went wrong. */
-async function scraped({ ask }: TestPrometheus): Promise<boolean> {
-  const { activeTargets } = await ask<Targets>("/api/v1/targets");
-  const down = activeTargets.find(({ health }) => health === "down");
-  if (down !== undefined) throw new Error(`scrape: ${down.lastError}`);
-  return activeTargets.length > 0 && activeTargets.every(({ health }) => health === "up");
+/** Waits until all are; throws what Prometheus has against one. */
+async function scraped({ ask }: TestPrometheus): Promise<void> {
+  let last = "";
+  const up = async (): Promise<boolean> => {
+    const { activeTargets } = await ask<Targets>("/api/v1/targets");
+    last = activeTargets.map(({ lastError }) => lastError).join();
+    return activeTargets.length > 0 && activeTargets.every(({ health }) => health === "up");
+  };
+  await until(up, { timeout: 30_000 }).catch((error: unknown) => {
+    throw new Error(`no good scrape by Prometheus: ${last}`, { cause: error });
+  });
 }
