@@ -2,7 +2,7 @@ import { type Board, dashboard } from "./board.ts";
 import { NODE_BOARD } from "./node.ts";
 import { OVERVIEW } from "./overview.ts";
 import { dashboardProvider, datasource, prometheusConfig } from "./provisioning.ts";
-import { alertRules, recordingRules } from "./rules.ts";
+import { alertRules, alertsPage, recordingRules } from "./rules.ts";
 import { RUNTIME_HOST } from "./runtime-host.ts";
 import { WRITES } from "./writes.ts";
 
@@ -18,6 +18,7 @@ export function grafanaFiles(): Readonly<Record<string, string>> {
     "grafana/rules/recordings.yaml": yaml(recordingRules()),
     "grafana/rules/alerts.yaml": yaml(alertRules()),
     "grafana/prometheus.yml": yaml(prometheusConfig()),
+    "docs/alerts.md": alertsPage(),
   };
 }
 

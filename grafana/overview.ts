@@ -134,6 +134,7 @@ const goldenSignals: readonly SizedPanel[] = [
     unit: "s",
     thresholds: above(WRITE_P99 / 2, WRITE_P99),
     queries: latencies("all"),
+    exemplars: true,
     width: 8,
     min: 0,
   }),

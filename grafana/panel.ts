@@ -40,6 +40,8 @@ export interface PanelSpec {
   readonly min?: number;
   readonly max?: number;
   readonly mappings?: ValueMapping[];
+  /** Dots with the number of a write, where Prometheus keeps exemplars. */
+  readonly exemplars?: true;
   /** Text where there is no data, for what is normally not there. */
   readonly noValue?: string;
 }
@@ -117,7 +119,9 @@ function described(panel: Builder, spec: PanelSpec): Builder {
     .datasource(DATASOURCE)
     .unit(spec.unit)
     .thresholds(new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps([...spec.thresholds]))
-    .targets(Object.entries(spec.queries).map(target));
+    .targets(
+      Object.entries(spec.queries).map((query, index) => target(query, index, spec.exemplars ?? false)),
+    );
   if (spec.min !== undefined) panel.min(spec.min);
   if (spec.max !== undefined) panel.max(spec.max);
   if (spec.mappings !== undefined) panel.mappings(spec.mappings);
@@ -125,12 +129,13 @@ function described(panel: Builder, spec: PanelSpec): Builder {
   return panel;
 }
 
-function target([legend, expr]: [string, string], index: number): DataqueryBuilder {
+function target([legend, expr]: [string, string], index: number, exemplars: boolean): DataqueryBuilder {
   return new DataqueryBuilder()
     .refId(String.fromCharCode(65 + index))
     .datasource(DATASOURCE)
     .expr(expr)
     .legendFormat(legend)
+    .exemplar(exemplars)
     .format(PromQueryFormat.TimeSeries)
     .range();
 }

@@ -29,3 +29,24 @@ function alertRule({ name, severity, for: seconds, expr, summary }: Alert, time:
 export function runbookOf(name: string): string {
   return `docs/runbooks/${name}.md`;
 }
+
+/** docs/alerts.md: the alerts as a table for people. */
+export function alertsPage(): string {
+  const rows = ALERTS.map(({ name, severity, for: seconds, expr }) => {
+    const query = expr(REAL_TIME).replaceAll("|", "\\|");
+    const held = seconds === 0 ? "at once" : REAL_TIME.duration(seconds);
+    return `| [${name}](runbooks/${name}.md) | ${severity} | ${held} | \`${query}\` |`;
+  });
+  return `# Alerts
+<!-- Made by \`npm run generate\` from grafana/alerts.ts; don't edit. -->
+
+What Prometheus tells someone about, from grafana/rules/alerts.yaml. \`critical\` wakes someone: clients are failed, or
+will be, or nodes disagree. \`warning\` is for today, at work: one node that is missing is a warning, since the others
+serve. Each links to its page: what it means, how to look, how to mend. [dashboards.md](dashboards.md) tells how to
+load the rules.
+
+| alert | severity | after | fires while |
+|---|---|---|---|
+${rows.join("\n")}
+`;
+}

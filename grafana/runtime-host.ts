@@ -128,7 +128,7 @@ const eventLoop: readonly SizedPanel[] = [
     unit: "percentunit",
     thresholds: above(0.6, 0.85),
     queries: { open: `${now("process_open_fds")} / ${now("process_max_fds")}` },
-    width: 8,
+    width: 6,
     min: 0,
   }),
   lines({
@@ -137,7 +137,7 @@ const eventLoop: readonly SizedPanel[] = [
     unit: "none",
     thresholds: above(5000, 10_000),
     queries: { "{{type}}": now("nodejs_active_resources") },
-    width: 8,
+    width: 6,
     min: 0,
   }),
   lines({
@@ -146,7 +146,16 @@ const eventLoop: readonly SizedPanel[] = [
     unit: "cps",
     thresholds: above(0.01, 1),
     queries: { dropped: rate("lb_log_dropped_lines_total") },
-    width: 8,
+    width: 6,
+    min: 0,
+  }),
+  lines({
+    title: "Trace spans",
+    description: "Of sampled traces, where tracing is on. dropped: the collector did not take them in time.",
+    unit: "cps",
+    thresholds: above(2000, 5000),
+    queries: { "{{outcome}}": rate("lb_trace_spans_total", { by: "outcome" }) },
+    width: 6,
     min: 0,
   }),
 ];

@@ -75,6 +75,7 @@ test("every query of every panel and every selector of every rule has data", { s
   const asked = [...PANELS, ...SELECTORS].filter((one) => !ofCertificates(one));
   assert.ok(asked.length > 150, String(asked.length));
   for (const node of ["app1", "app2"]) await allHaveData(prometheus, asked, { instance, node, host });
+  await until(() => allHaveExemplars(prometheus, { instance }), { what: "exemplars" });
 });
 
 test("with tls, what is about certificates has data, too", { skip }, async (t) => {
@@ -101,6 +102,22 @@ async function allHaveData(prometheus: TestPrometheus, asked: readonly Asked[], 
     missing.map(({ where, query }) => `${where}: ${filled(query, variables)}`),
     [],
   );
+}
+
+/** The numbers of writes, on the panels that show them. */
+async function allHaveExemplars(prometheus: TestPrometheus, variables: Variables): Promise<boolean> {
+  const targets = readBoards().flatMap((board) => panelsOf(board).flatMap(({ targets = [] }) => targets));
+  const shown = targets.filter(({ exemplar }) => exemplar);
+  assert.ok(shown.length > 5);
+  const now = Date.now() / 1000;
+  const range = { start: String(now - 600), end: String(now + 600) };
+  const found = await Promise.all(
+    shown.map(({ expr }) => {
+      const query = filled(expr, variables);
+      return prometheus.ask<readonly unknown[]>("/api/v1/query_exemplars", { query, ...range });
+    }),
+  );
+  return found.every((series) => series.length > 0);
 }
 
 async function hasData(prometheus: TestPrometheus, { query, labels, finite }: Asked, variables: Variables) {

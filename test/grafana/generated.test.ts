@@ -13,6 +13,7 @@ for (const [file, text] of Object.entries(grafanaFiles())) {
 }
 
 test("no generated file is left over from what is not generated any more", () => {
+  const written = Object.keys(grafanaFiles()).filter((file) => file.startsWith("grafana/"));
   const there = globSync("grafana/**/*.{json,yaml,yml}", { cwd: ROOT });
-  assert.deepEqual(there.toSorted(), Object.keys(grafanaFiles()).toSorted());
+  assert.deepEqual(there.toSorted(), written.toSorted());
 });
