@@ -32,7 +32,7 @@ for (const page of PAGES) {
   });
 
   test(`${page}: every path of the repository that it names is there`, () => {
-    const paths = named(text, /`((?:proxy|app|cli|bin|test|scripts|docs)\/[\w./*-]*)`/g);
+    const paths = named(text, /`((?:proxy|app|cli|bin|grafana|test|scripts|docs)\/[\w./*-]*)`/g);
     const missing = paths.filter((path) => globSync(path.replace(/\/$/, ""), { cwd: ROOT }).length === 0);
     assert.deepEqual(missing, []);
   });

@@ -1,6 +1,8 @@
 /** What a process asked of the kernel, in the order in which it happened: strace's log, read back. */
 
 import { spawnSync } from "node:child_process";
+import type { TestContext } from "node:test";
+import { startProcess } from "./process.ts";
 
 export type Availability = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
@@ -66,4 +68,38 @@ export function readCalls(log: string): Call[] {
     });
   }
   return calls;
+}
+
+/** Makes every fsync of a running process take `ms` longer, until it is let go. */
+export async function slowFsync(
+  t: TestContext,
+  pid: number,
+  ms: number,
+): Promise<{ letGo(): Promise<void> }> {
+  const calls = "fsync,fdatasync";
+  const inject = `inject=${calls}:delay_enter=${ms * 1000}`;
+  const strace = await startProcess(t, {
+    name: "strace",
+    command: "strace",
+    args: [
+      "-f",
+      "-p",
+      String(pid),
+      "-e",
+      `trace=${calls}`,
+      "-e",
+      inject,
+      "-e",
+      "signal=none",
+      "-o",
+      "/dev/null",
+    ],
+    ready: /Process (\d+) attached/,
+  });
+  return {
+    async letGo() {
+      strace.signal("SIGTERM");
+      await strace.wait();
+    },
+  };
 }

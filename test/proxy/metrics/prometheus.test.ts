@@ -20,11 +20,6 @@ test("promtool finds nothing to say about the text format", { skip }, async (t) 
   assert.deepEqual([status, String(stdout), String(stderr)], [0, "", ""]);
 });
 
-interface Series {
-  readonly metric: Readonly<Record<string, string>>;
-  readonly value: readonly [number, string];
-}
-
 interface Exemplars {
   readonly seriesLabels: Readonly<Record<string, string>>;
   readonly exemplars: readonly { readonly labels: { readonly seq: string }; readonly value: string }[];
@@ -40,10 +35,10 @@ test("a real scrape stores every metric of the table, and the seq of a write as 
   const { seq } = await register(balancer, "ada");
   const query = 'lb_requests_total{route="all-1",class="2xx"}';
   await until(async () => {
-    const { result } = await prometheus.ask<{ result: readonly Series[] }>("/api/v1/query", { query });
-    return result[0]?.value[1] === "1";
+    const [series] = await prometheus.query(query);
+    return series?.value[1] === "1";
   });
-  const names = new Set(await prometheus.ask<readonly string[]>("/api/v1/label/__name__/values", {}));
+  const names = new Set(await prometheus.ask<readonly string[]>("/api/v1/label/__name__/values"));
   const missing = Object.values(METRICS).flatMap(({ name, type }) => {
     const stored = type === "histogram" ? ["_bucket", "_sum", "_count"].map((end) => name + end) : [name];
     return stored.filter((one) => !names.has(one));
