@@ -4,6 +4,7 @@ import type { Dispatcher } from "undici";
 import { LbError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { isWhole } from "./http/bodiless.ts";
+import { fieldValues } from "./http/headers.ts";
 import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
@@ -32,6 +33,9 @@ export interface ReadLegOwner {
 /** Reason phrases that go on to the client. undici decodes them as UTF-8, so that others are not what was sent. */
 const REASON = /^[\t\x20-\x7e]*$/;
 
+/** Bodies up to so many bytes go out in one write with their head: a second buffer costs a read a tenth of its CPU. */
+const SMALL = 16 * 1024;
+
 /** One attempt at a read: undici's handler in its raw form. Streams the answer, with backpressure. */
 export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   readonly #read: ReadLegOwner;
@@ -49,6 +53,8 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   #status = 0;
   #reason = "";
   #headers: string[] = [];
+  /** All of its body, where that came in one small piece: it goes out with the head, in one write. */
+  #whole = "";
   /** The client's answer has begun: no other node can give it any more. */
   #begun = false;
   #over = false;
@@ -145,6 +151,10 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
 
   onData(chunk: Buffer): boolean {
     const { response } = this.#read.exchange;
+    if (this.#isAll(chunk)) {
+      this.#whole = chunk.toString("latin1");
+      return true;
+    }
     this.#begin();
     if (response.write(chunk)) return true;
     response.once("drain", this.#resume ?? (() => {}));
@@ -155,7 +165,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     if (this.#over) return;
     this.#begin();
     this.#finish(this.#status < 500 ? "ok" : "http_5xx");
-    this.#read.exchange.response.end();
+    this.#read.exchange.response.end(this.#whole, "latin1");
     this.#read.succeeded(this.#node);
   }
 
@@ -166,6 +176,12 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
       this.#read.refused(error);
     } else if (isWhole(this.#status, error)) this.onComplete();
     else this.#failed(failedOutcome(error, this.#timedOut), reasonOf(error));
+  }
+
+  /** A small body that is here as a whole. The node's length is what says so: an event stream is never held back. */
+  #isAll({ byteLength }: Buffer): boolean {
+    if (this.#begun || byteLength > SMALL) return false;
+    return fieldValues(this.#headers, "content-length")[0] === String(byteLength);
   }
 
   #begin(): void {

@@ -101,7 +101,8 @@ test("colours only on a terminal, and not there with NO_COLOR", async (t) => {
   assert.match(piped.stdout, /app1 in-sync → down: x/);
   assert.ok(!piped.stdout.includes("\u001b"));
   const onTerminal = (env: Record<string, string>) => {
-    const { NO_COLOR: _, NODE_DISABLE_COLORS: __, FORCE_COLOR: ___, ...rest } = process.env;
+    // Each of them says something about colours to Node.js, CI too.
+    const { NO_COLOR, NODE_DISABLE_COLORS, FORCE_COLOR, CI, TMUX, ...rest } = process.env;
     const command = `'${process.execPath}' '${LBCTL}' logs`;
     const made = spawnSync("script", ["-qec", command, "/dev/null"], {
       cwd: dir,

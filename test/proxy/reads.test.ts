@@ -227,6 +227,25 @@ test("a big body comes through whole", async (t) => {
   assert.ok(answer.body === body.toString());
 });
 
+test("every byte of a body arrives as it was, whether it goes out with the head or behind it", async (t) => {
+  const lengths = [0, 1, 256, 16 * 1024, 16 * 1024 + 1, 70_000];
+  const bodyOf = (length: number) => Buffer.from(Array.from({ length }, (_, at) => at % 256));
+  const { balancer } = await startOver(t, (request, response) => {
+    const [, length, how] = (request.url ?? "").split("/");
+    const body = bodyOf(Number(length));
+    if (how === "known") response.setHeader("Content-Length", body.byteLength).end(body);
+    else for (const part of [body.subarray(0, 1), body.subarray(1)]) response.write(part);
+    response.end();
+  });
+  await balancer.reached("app1", "in-sync");
+  for (const length of lengths)
+    for (const how of ["known", "chunked"]) {
+      const answer = await fetch(`${balancer.url}/${length}/${how}`);
+      const body = Buffer.from(await answer.arrayBuffer());
+      assert.ok(body.equals(bodyOf(length)), `${length} bytes, ${how}: got ${body.byteLength}`);
+    }
+});
+
 test("a slow client holds back the node, not the balancer's memory", async (t) => {
   let sent = 0;
   const chunk = Buffer.alloc(256 * 1024);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import {
   arrived,
   gate,
@@ -16,12 +16,19 @@ import { ask, key, type Reply, read, register } from "../support/client.ts";
 import { startNode, type TestNode } from "../support/nodes.ts";
 import { until } from "../support/wait.ts";
 
-/** Clients that go on until `stop`, and what came of them. */
-function startClients(balancer: { url: string }): {
+/** Clients that go on until `stop` or the test's end, and what came of them. */
+function startClients(
+  t: TestContext,
+  balancer: { url: string },
+): {
   stop(): Promise<{ reads: Reply[]; writes: Reply[]; broken: unknown[] }>;
 } {
   const [reads, writes, broken] = [[] as Reply[], [] as Reply[], [] as unknown[]];
   let stopped = false;
+  // Without this a test that failed in between would never end.
+  t.after(() => {
+    stopped = true;
+  });
   const loop = async (work: (n: number) => Promise<unknown>) => {
     for (let n = 0; !stopped; n++) await work(n).catch((error: unknown) => broken.push(error));
   };
@@ -46,7 +53,7 @@ test("SIGHUP adds a node: it gets all writes from the first, then reads; no requ
   const { balancer, nodes, listed } = await startCluster(t, 2);
   await Promise.all(Array.from({ length: 20 }, (_, n) => register(balancer, `user${n}`)));
   const added = await startNode(t);
-  const clients = startClients(balancer);
+  const clients = startClients(t, balancer);
   await balancer.reload({ nodes: [...listed, { name: "app3", url: added.url }] });
   await balancer.reached("app3", "in-sync");
   await until(() => readsAt(added) > 3);
@@ -59,7 +66,7 @@ test("SIGHUP adds a node: it gets all writes from the first, then reads; no requ
 
 test("SIGHUP removes a node: what it is doing may end, it gets nothing new, no request fails", async (t) => {
   const { balancer, nodes, listed } = await startCluster(t, 3);
-  const clients = startClients(balancer);
+  const clients = startClients(t, balancer);
   await until(() => readsAt(nodes[2] as TestNode) > 3);
   const status = await balancer.reload({ nodes: listed.slice(0, 2) });
   assert.deepEqual(
