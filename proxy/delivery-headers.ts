@@ -12,8 +12,7 @@ export function deliveryHeaders(
   { journalId, attempt, cursor }: { journalId: string; attempt: number; cursor: number },
 ): string[] {
   const { clientKey, request } = record;
-  const headers = clientKey === null ? request.headers.slice() : withoutNamed(request.headers, CLIENT_KEY);
-  headers.push(
+  const added = [
     "Idempotency-Key",
     `"${journalId}-${record.seq}"`,
     "lb-seq",
@@ -24,9 +23,9 @@ export function deliveryHeaders(
     String(cursor),
     "lb-time",
     String(record.at),
-  );
-  if (clientKey !== null) headers.push("lb-client-key", clientKey);
-  return headers;
+  ];
+  if (clientKey === null) return request.headers.concat(added);
+  return withoutNamed(request.headers, CLIENT_KEY).concat(added, "lb-client-key", clientKey);
 }
 
 /** That one may come again with another record; it goes along under a name of its own. */

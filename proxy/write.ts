@@ -252,10 +252,24 @@ export class Write {
   }
 
   #settle(): void {
-    const answer = this.#majority();
+    const answer = this.#unanimous() ?? this.#majority();
     this.answer = answer;
     this.record.state.outcome = answer.status;
     this.#events.settled(this, answer);
+  }
+
+  /** Of the first node, where there is nothing to choose: the usual case, without a list of anything. */
+  #unanimous(): Answer | null {
+    let first: Answer | null = null;
+    let place = Number.POSITIVE_INFINITY;
+    for (const [name, answer] of this.#counted) {
+      if (answer.ambiguous || answer.tooLarge || answer.lost) return null;
+      if (first !== null && first.status !== answer.status) return null;
+      if (this.#order(name) > place) continue;
+      first = answer;
+      place = this.#order(name);
+    }
+    return first;
   }
 
   /** The most frequent status among certain answers (among all, when none is), from its first node. */
@@ -272,8 +286,14 @@ export class Write {
     return answer;
   }
 
+  #nobodyDiffers(): boolean {
+    for (const { status } of this.#answers.values()) if (status !== this.answer?.status) return false;
+    return true;
+  }
+
   /** Promise 7: the minority among certain answers; in a tie, those that differ from what the client got. */
   #tellDiverged(): void {
+    if (this.#nobodyDiffers()) return;
     const counts = new Map<number, number>();
     for (const { status, ambiguous } of this.#counted.values()) {
       if (!ambiguous) counts.set(status, (counts.get(status) ?? 0) + 1);

@@ -157,8 +157,10 @@ export class AnswerHeaders {
       const value = raw[at + 1] as Buffer;
       if (name.kind === KEEP) headers.push(name.text, value.toString("latin1"));
       else if (name.kind === CONNECTION) {
+        const options = value.toString("latin1");
+        if (options === "keep-alive" || options === "close") continue;
         named ??= new Set();
-        connectionNames(value.toString("latin1"), named);
+        connectionNames(options, named);
       }
     }
     return named === null || named.size === 0 ? headers : withoutNamed(headers, named);
