@@ -1,4 +1,5 @@
 import { type Logger, pino } from "pino";
+import { type AccessLine, accessLine } from "./access-line.ts";
 import type { NodeState } from "./api.ts";
 import { LbError } from "./errors.ts";
 import { LogStream } from "./log-stream.ts";
@@ -18,26 +19,6 @@ export interface LogOptions {
   readonly access: boolean;
   /** Share (0 to 1) of the reads that succeeded that get one. */
   readonly sample: number;
-}
-
-/** One request, when its reply is over. */
-export interface AccessLine {
-  /** X-Request-Id; none of a request that the listener refused. */
-  readonly id?: string | undefined;
-  readonly client: string;
-  readonly method: string;
-  /** As received, or without its query: the log gets `pathOf` it. */
-  readonly target: string;
-  readonly route: string | null;
-  /** 0: the client left before there was one. */
-  readonly status: number;
-  readonly ms: number;
-  readonly node?: string | undefined;
-  readonly seq?: number | undefined;
-  /** Code of the error table, when the balancer made the reply. */
-  readonly code?: string | undefined;
-  /** Trace id. */
-  readonly trace?: string | undefined;
 }
 
 /** One failed attempt at a node. */
@@ -147,21 +128,8 @@ export class Log {
     const { id, client, method, route, status, node, seq, code, trace } = line;
     const ms = rounded(line.ms);
     const path = pathOf(line.target);
-    const facts: Facts<"request"> = {
-      id,
-      client,
-      method,
-      path,
-      route,
-      status,
-      ms,
-      node,
-      seq,
-      code,
-      trace,
-      sample,
-    };
-    this.#pino.info(facts, LINES.request.msg);
+    const facts = { id, client, method, path, route, status, ms, node, seq, code, trace, sample };
+    this.#out.write(accessLine(facts, Date.now(), process.pid));
   }
 
   legFailed(line: LegLine): void {

@@ -1,6 +1,7 @@
 /** Claims each request for a route, or refuses it; the reader and the broadcaster do the rest. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AccessLine } from "./access-line.ts";
 import { type Balancer, createBalancer } from "./balancer.ts";
 import type { Broadcaster, WriteReply } from "./broadcaster.ts";
 import type { Config, RouteConfig, WriteRoute } from "./config/config.ts";
@@ -10,7 +11,7 @@ import { hasBody } from "./http/bodiless.ts";
 import type { Inspected } from "./http/framing.ts";
 import { withoutNamed } from "./http/headers.ts";
 import { sendProblem } from "./http/problem.ts";
-import type { AccessLine, Log } from "./log.ts";
+import type { Log } from "./log.ts";
 import type { Metrics, WriteOutcome } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { Reader } from "./reader.ts";

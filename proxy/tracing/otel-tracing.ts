@@ -12,12 +12,12 @@ import {
 } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from "@opentelemetry/sdk-trace";
+import type { AccessLine } from "../access-line.ts";
 import { readCollectorHeaders } from "../config/collector-headers.ts";
 import type { Config, NodeConfig } from "../config/config.ts";
 import type { Inspected } from "../http/framing.ts";
 import { fieldValues } from "../http/headers.ts";
 import { type Attempt, type LegOptions, type LegOutcome, unanswered } from "../leg.ts";
-import type { AccessLine } from "../log.ts";
 import * as attributes from "./span-attributes.ts";
 import { SpanExport } from "./span-export.ts";
 import { spanContextOf, withSpanContext } from "./trace-headers.ts";

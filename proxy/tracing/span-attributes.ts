@@ -4,10 +4,11 @@
  */
 
 import type { Attributes } from "@opentelemetry/api";
+import type { AccessLine } from "../access-line.ts";
 import type { RouteConfig } from "../config/config.ts";
 import type { Inspected } from "../http/framing.ts";
 import { fieldValues } from "../http/headers.ts";
-import { type AccessLine, pathOf } from "../log.ts";
+import { pathOf } from "../log.ts";
 
 /** Known to the conventions; any other is _OTHER, so that their number is bounded. */
 const METHODS = new Set([

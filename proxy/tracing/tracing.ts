@@ -4,10 +4,11 @@
  * with the others (otel-tracing.ts).
  */
 
+import type { AccessLine } from "../access-line.ts";
 import type { Config, NodeConfig } from "../config/config.ts";
 import type { Inspected } from "../http/framing.ts";
 import type { Attempt, LegOptions, LegOutcome } from "../leg.ts";
-import type { AccessLine, Log } from "../log.ts";
+import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 /** Sends one write to one node once. */
