@@ -10,6 +10,8 @@ export const WHY_NINE = "every write goes to every node, so lbctl is made for fe
 export const TARGETS = ["local"] as const;
 export type TargetName = (typeof TARGETS)[number];
 
+export const MONITORING_SETTINGS = ["auto", "off"] as const;
+
 /** Overrides for lb-proxy's own config; checked by lb-proxy's schema, so any of its keys that lbctl doesn't set. */
 export type ProxyOverrides = Readonly<Record<string, unknown>>;
 
@@ -27,7 +29,15 @@ export interface ClusterConfig {
     readonly admin: number;
     /** Of app1; app2 has the next one, and so on. */
     readonly apps: number;
+    /** null: the first free one, from 9090 on; found at the first deploy, and kept. */
+    readonly prometheus: number | null;
+    /** null: from 9100 on. */
+    readonly nodeExporter: number | null;
+    /** null: from 3000 on. */
+    readonly grafana: number | null;
   };
+  /** auto: on `local`, what is installed of Prometheus, node_exporter and Grafana runs beside the cluster. */
+  readonly monitoring: (typeof MONITORING_SETTINGS)[number];
   readonly admin: { readonly user: string };
   readonly proxy: ProxyOverrides;
 }

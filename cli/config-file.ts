@@ -7,6 +7,7 @@ import {
   CONFIG_FILE,
   DEFAULT_NODES,
   MAX_NODES,
+  MONITORING_SETTINGS,
   TARGETS,
   WHY_NINE,
 } from "./cluster-config.ts";
@@ -36,6 +37,9 @@ const schema = z.strictObject(
           traffic: port(65_535).default(8080),
           admin: port(65_535).default(1936),
           apps: port(LAST_APPS).default(4567),
+          prometheus: port(65_535).nullable().default(null),
+          nodeExporter: port(65_535).nullable().default(null),
+          grafana: port(65_535).nullable().default(null),
         },
         { error: "a mapping like { traffic: 8080, admin: 1936, apps: 4567 }" },
       )
@@ -46,6 +50,7 @@ const schema = z.strictObject(
         { error: "a mapping like { user: admin }" },
       )
       .prefault({}),
+    monitoring: z.enum(MONITORING_SETTINGS, { error: MONITORING_SETTINGS.join(", ") }).default("auto"),
     proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
   },
   { error: "a mapping like nodes: 3" },
@@ -53,7 +58,7 @@ const schema = z.strictObject(
 
 const KNOWN_KEYS = {
   "": Object.keys(schema.shape),
-  ports: ["traffic", "admin", "apps"],
+  ports: ["traffic", "admin", "apps", "prometheus", "nodeExporter", "grafana"],
   admin: ["user"],
 };
 
@@ -126,14 +131,15 @@ function refusal(file: string, problems: readonly string[]): UserError {
 }
 
 /** Room for nine apps is kept, so that scaling never runs into a port of ours. */
-function portProblems({ traffic, admin, apps }: ClusterConfig["ports"]): string[] {
+function portProblems({ apps, ...others }: ClusterConfig["ports"]): string[] {
   const last = apps + MAX_NODES - 1;
   const problems: string[] = [];
-  if (traffic === admin) problems.push(`ports/admin: expected another port than traffic, got ${admin}`);
-  for (const [name, value] of [
-    ["traffic", traffic],
-    ["admin", admin],
-  ] as const) {
+  const seen = new Map<number, string>();
+  for (const [name, value] of Object.entries(others)) {
+    if (value === null) continue;
+    const other = seen.get(value);
+    if (other) problems.push(`ports/${name}: expected another port than ${other}, got ${value}`);
+    seen.set(value, name);
     if (value < apps || value > last) continue;
     problems.push(
       `ports/${name}: expected a port outside ${apps}–${last} (kept for app1 to app9), got ${value}`,

@@ -1,4 +1,5 @@
 /** Processes as Linux knows them. A pid alone proves nothing: it is told from a recycled one by its start time. */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcessId {
@@ -11,7 +12,8 @@ export interface ProcessId {
 export interface ClusterProcess extends ProcessId {
   readonly name: string;
   readonly revision: string;
-  readonly argv: readonly string[];
+  /** Of the command line that it was started with (`commandDigest`): it may have replaced itself by another since. */
+  readonly command: string;
 }
 
 /** Set in the environment of every process of a cluster, so that each can be found again, whoever started it. */
@@ -19,9 +21,15 @@ export const MARK = {
   stateDir: "LBCTL_STATE_DIR",
   process: "LBCTL_PROCESS",
   revision: "LBCTL_REVISION",
+  command: "LBCTL_COMMAND",
 } as const;
 
 export const SUPERVISOR = "supervisor";
+
+/** Tells command lines apart. */
+export function commandDigest(argv: readonly string[]): string {
+  return createHash("sha256").update(argv.join("\0")).digest("hex").slice(0, 12);
+}
 
 /** @returns null when there is no such process, or only its zombie */
 export function startTimeOf(pid: number): number | null {
@@ -77,7 +85,10 @@ function readClusterProcess(pid: number, stateDir: string): ClusterProcess | nul
   const startTime = startTimeOf(pid);
   const name = settingOf(environment, MARK.process);
   if (startTime === null || name === undefined) return null;
-  return { pid, startTime, name, revision: settingOf(environment, MARK.revision) ?? "", argv: argvOf(pid) };
+  const [revision = "", command = ""] = [MARK.revision, MARK.command].map((mark) =>
+    settingOf(environment, mark),
+  );
+  return { pid, startTime, name, revision, command };
 }
 
 function settingOf(environment: readonly string[], name: string): string | undefined {

@@ -21,6 +21,8 @@ export interface StatePaths {
   readonly data: string;
   readonly nodes: string;
   readonly logs: string;
+  /** Of Prometheus and Grafana: settings and data. */
+  readonly monitoring: string;
   /** Which processes are wanted (lbctl writes), and how they are (the supervisor writes). */
   readonly processes: string;
   readonly supervisor: string;
@@ -43,6 +45,7 @@ export function statePaths(dir: string, name: string): StatePaths {
     data: join(state, "data"),
     nodes: join(state, "nodes"),
     logs: join(state, "logs"),
+    monitoring: join(state, "monitoring"),
     processes: join(state, "processes.json"),
     supervisor: join(state, "supervisor.json"),
     supervisorLock: join(state, "supervisor.lock"),

@@ -37,6 +37,17 @@ export interface ProcessReport {
   readonly lastExit: string | null;
 }
 
+/** A page that shows the cluster, beside the stats page. */
+export interface Dashboard {
+  /** `Grafana` */
+  readonly name: string;
+  /** For `lbctl logs`. */
+  readonly process: string;
+  readonly url: string;
+  /** It answers now. */
+  readonly answers: boolean;
+}
+
 /** One thing that the target needs of this machine. */
 export interface Finding {
   readonly check: string;
@@ -45,6 +56,8 @@ export interface Finding {
   readonly found: string;
   /** What mends it; empty where nothing is to mend. */
   readonly mend: string;
+  /** It is only nice to have: without it nothing is missing. */
+  readonly optional?: true;
 }
 
 export interface Target {
@@ -57,6 +70,8 @@ export interface Target {
   /** Processes, for `lbctl status`. */
   processes(config: ClusterConfig): Promise<readonly ProcessReport[]>;
   logs(config: ClusterConfig): Promise<readonly LogSource[]>;
+  /** The one to look at first, first; none where nothing was set up. */
+  dashboards(config: ClusterConfig): Promise<readonly Dashboard[]>;
   /** What this machine lacks for it. */
   doctor(config: ClusterConfig): Promise<readonly Finding[]>;
 }

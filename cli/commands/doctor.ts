@@ -2,16 +2,16 @@ import { BaseCommand, configFlag, jsonFlag } from "../command.ts";
 
 export class Doctor extends BaseCommand {
   static override summary = "Say what this machine lacks for the cluster, and what mends it.";
-  static override description = "Exit code 1 when something is missing.";
+  static override description = "Exit code 1 when something is missing that the cluster cannot do without.";
   static override examples = ["<%= config.bin %> doctor"];
   static override flags = { config: configFlag, json: jsonFlag };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Doctor);
     const { doctor } = await import("../operations/doctor.ts");
-    const { renderFindings } = await import("../tools/render.ts");
+    const { isMissing, renderFindings } = await import("../tools/render.ts");
     const { target, findings } = await doctor(flags.config);
     this.show({ target, findings }, flags.json, () => renderFindings(target, findings));
-    if (findings.some(({ ok }) => !ok)) this.exit(1);
+    if (findings.some(isMissing)) this.exit(1);
   }
 }

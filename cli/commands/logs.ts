@@ -6,7 +6,7 @@ const LINES = 50;
 const MOST_LINES = 100_000;
 
 export class Logs extends BaseCommand {
-  static override summary = "Show the logs of balancer, nodes and supervisor, by time.";
+  static override summary = "Show the logs of balancer, nodes and whatever runs beside them, by time.";
   static override examples = [
     "<%= config.bin %> logs",
     "<%= config.bin %> logs -f balancer",
@@ -15,7 +15,10 @@ export class Logs extends BaseCommand {
     "<%= config.bin %> logs --seq 42",
   ];
   static override args = {
-    name: Args.string({ name: "NAME", description: "balancer, app1 … or supervisor; all without it." }),
+    name: Args.string({
+      name: "NAME",
+      description: "balancer, app1 …, supervisor, prometheus …; all without it.",
+    }),
   };
   static override flags = {
     follow: Flags.boolean({ char: "f", summary: "Go on with what comes, until Ctrl-C." }),

@@ -10,6 +10,9 @@ import type { ProxyNode } from "../tools/proxy-config.ts";
 import type { Step } from "../ui.ts";
 import { reloadBalancer, untilInSync, untilReady } from "./balancer.ts";
 import { withLeaving } from "./goal.ts";
+import { writeMonitoring } from "./monitoring/files.ts";
+import { isMonitoring, TITLES } from "./monitoring/names.ts";
+import { untilWatched } from "./monitoring/pages.ts";
 import { enteringNodes, leavingNodes, outdatedApps, specOf } from "./node-changes.ts";
 import { observe, runningProcess } from "./observed.ts";
 import { comingBack } from "./plan.ts";
@@ -35,6 +38,7 @@ export function convergenceSteps(work: Convergence): Step[] {
     { title: READY, run: () => load(work) },
     inSync(work),
     ...(leaving.length > 0 ? [removal(work, leaving)] : []),
+    ...watching(work),
   ];
 }
 
@@ -54,6 +58,13 @@ function inSync(work: Convergence): Step {
   };
 }
 
+/** Last: all else is done by then. */
+function watching(work: Convergence): Step[] {
+  const names = work.goal.monitoring.map(({ name }) => (isMonitoring(name) ? TITLES[name] : name));
+  if (names.length === 0) return [];
+  return [{ title: `Wait for ${names.join(", ")}`, run: (say) => untilWatched(work, say) }];
+}
+
 function startTitle({ goal, observed }: Convergence, entering: readonly string[]): string {
   if (!observed.supervisor) return `Start the balancer and ${plural(goal.nodes.length, "node")}`;
   return entering.length > 0 ? `Start ${entering.join(", ")}` : "See that every process runs";
@@ -66,6 +77,7 @@ function removal(work: Convergence, leaving: readonly ProxyNode[]): Step {
 
 async function startProcesses(work: Convergence, leaving: readonly ProxyNode[]): Promise<void> {
   const { processes } = withLeaving(work.goal, leaving, work.programs, work.state);
+  await writeMonitoring(work.state, work.monitoring);
   await runProcesses(work.state, work.config, processes, work.signal);
   await removeLeftovers(work, [...work.goal.nodes, ...leaving.map(({ name }) => name)]);
 }

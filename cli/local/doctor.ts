@@ -8,6 +8,7 @@ import type { Finding } from "../target.ts";
 import { bytes, shellWord } from "../tools/format.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 import { wantedNodes } from "./goal.ts";
+import { monitoringFindings } from "./monitoring/doctor.ts";
 import { observe } from "./observed.ts";
 import { portProblems, wantedPorts } from "./preflight.ts";
 
@@ -36,6 +37,7 @@ export async function localFindings(config: ClusterConfig): Promise<readonly Fin
     disk(existing(state.dir)),
     memory(nodes.length + 2),
     openFiles(),
+    ...monitoringFindings(config),
   ];
 }
 

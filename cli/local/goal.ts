@@ -36,6 +36,8 @@ export interface Goal {
   readonly nodes: readonly string[];
   readonly proxyConfig: ProxyConfigFile;
   readonly processes: readonly ProcessSpec[];
+  /** Those of the processes that only watch. */
+  readonly monitoring: readonly ProcessSpec[];
 }
 
 /** How long lb-proxy may take to finish what is in flight, in ms: its own word for it. */
@@ -60,7 +62,12 @@ export function goalOf(
     state,
     nodes.map((name) => proxyNode(name, portOf(config, name))),
   );
-  return { nodes, proxyConfig, processes: specsOf(proxyConfig, programs, state) };
+  return { nodes, proxyConfig, processes: specsOf(proxyConfig, programs, state), monitoring: [] };
+}
+
+/** The goal, with what watches it. */
+export function watchedBy(goal: Goal, monitoring: readonly ProcessSpec[]): Goal {
+  return { ...goal, monitoring, processes: [...goal.processes, ...monitoring] };
 }
 
 export function wantedNodes(config: ClusterConfig, record: ClusterRecord | null): number {
@@ -75,7 +82,8 @@ export function withLeaving(
   state: StatePaths,
 ): Goal {
   const proxyConfig = { ...goal.proxyConfig, nodes: [...goal.proxyConfig.nodes, ...leaving] };
-  return { ...goal, proxyConfig, processes: specsOf(proxyConfig, programs, state) };
+  const processes = [...specsOf(proxyConfig, programs, state), ...goal.monitoring];
+  return { ...goal, proxyConfig, processes };
 }
 
 function specsOf(proxyConfig: ProxyConfigFile, programs: Programs, state: StatePaths): ProcessSpec[] {

@@ -2,6 +2,7 @@
 import type { Change } from "../target.ts";
 import type { ProxyConfigFile } from "../tools/proxy-config.ts";
 import { type ClusterRecord, digest, type Goal } from "./goal.ts";
+import { isMonitoring, MONITORING } from "./monitoring/names.ts";
 import type { Observed } from "./observed.ts";
 import { isUp } from "./observed.ts";
 import type { ProcessSpec } from "./processes.ts";
@@ -15,11 +16,12 @@ export function planChanges(goal: Goal, observed: Observed): Change[] {
     ...nodeChanges(goal, proxyConfig),
     ...settingChanges(goal, proxyConfig),
     ...processChanges(goal, observed, proxyConfig),
+    ...monitoringChanges(goal, observed),
     ...unfinished(observed, goal, proxyConfig),
   ];
 }
 
-function creation({ nodes, proxyConfig }: Goal): Change[] {
+function creation({ nodes, proxyConfig, monitoring }: Goal): Change[] {
   return [
     ...proxyConfig.nodes.map(({ name, url }): Change => ({ action: "create", what: name, detail: url })),
     {
@@ -27,6 +29,7 @@ function creation({ nodes, proxyConfig }: Goal): Change[] {
       what: "balancer",
       detail: `http://${proxyConfig.listen} over ${nodes.length}, stats page http://${proxyConfig.admin.listen}`,
     },
+    ...monitoring.map((spec): Change => ({ action: "create", what: spec.name, detail: spec.argv[0] ?? "" })),
   ];
 }
 
@@ -77,8 +80,9 @@ function flatten(value: Readonly<Record<string, unknown>>, prefix = ""): Map<str
 
 function processChanges(goal: Goal, observed: Observed, current: ProxyConfigFile): Change[] {
   const known = new Set(["balancer", ...current.nodes.map(({ name }) => name)]);
+  const watching = new Set(observed.wanted?.processes.map(({ name }) => name).filter(isMonitoring));
   const changes = goal.processes
-    .filter(({ name }) => known.has(name))
+    .filter(({ name }) => known.has(name) || (isMonitoring(name) && watching.has(name)))
     .flatMap((spec) => processChange(spec, observed));
   if (observed.supervisor) return changes;
   return [{ action: "start", what: "supervisor", detail: "not running" }, ...changes];
@@ -98,6 +102,16 @@ function processChange(spec: ProcessSpec, { wanted, supervisor }: Observed): Cha
       detail: status?.lastExit ? `ended: ${status.lastExit.how}` : "not running",
     },
   ];
+}
+
+/** What comes and goes beside the cluster: installed or removed since, or switched on or off. */
+function monitoringChanges({ monitoring }: Goal, { wanted }: Observed): Change[] {
+  const [before, after] = [wanted?.processes ?? [], monitoring].map((specs) => specs.map(({ name }) => name));
+  return MONITORING.flatMap((name): Change[] => {
+    const [was, is] = [before?.includes(name), after?.includes(name)];
+    if (is && !was) return [{ action: "add", what: name, detail: "watches the cluster" }];
+    return was && !is ? [{ action: "remove", what: name, detail: "switched off, or not installed" }] : [];
+  });
 }
 
 export function outdated(before: ProcessSpec, after: ProcessSpec): boolean {
@@ -121,7 +135,7 @@ function unfinished({ record, wanted }: Observed, goal: Goal, current: ProxyConf
   for (const name of comingBack(record, goal)) {
     changes.push({ action: "add", what: name, detail: "was about to be removed: takes reads again" });
   }
-  const known = new Set(["balancer", ...current.nodes.map(({ name }) => name), ...goal.nodes]);
+  const known = new Set(["balancer", ...current.nodes.map(({ name }) => name), ...goal.nodes, ...MONITORING]);
   for (const { name } of wanted?.processes ?? []) {
     if (!known.has(name)) changes.push({ action: "remove", what: name, detail: HALF_WAY });
   }

@@ -5,6 +5,7 @@ import { ownerOf, type PortState, portState } from "../ports.ts";
 import { clusterProcesses } from "../proc.ts";
 import type { StatePaths } from "../state.ts";
 import { portOf } from "../tools/proxy-config.ts";
+import { MONITORING } from "./monitoring/names.ts";
 
 export interface WantedPort {
   readonly port: number;
@@ -12,12 +13,16 @@ export interface WantedPort {
   readonly setting: string;
 }
 
-/** Every port that the cluster needs, in the order of lbctl.yaml. */
+/** Every port that the cluster needs, in the order of lbctl.yaml. Of what watches it those that were named: others are found. */
 export function wantedPorts(config: ClusterConfig, nodes: readonly string[]): WantedPort[] {
   return [
     { port: config.ports.traffic, setting: "ports/traffic" },
     { port: config.ports.admin, setting: "ports/admin" },
     ...nodes.map((node) => ({ port: portOf(config, node), setting: `ports/apps (${node})` })),
+    ...(config.monitoring === "off" ? [] : MONITORING).flatMap((name) => {
+      const port = config.ports[name];
+      return port === null ? [] : [{ port, setting: `ports/${name}` }];
+    }),
   ];
 }
 

@@ -6,6 +6,8 @@ export interface ProcessSpec {
   readonly name: string;
   /** The executable first. */
   readonly argv: readonly string[];
+  /** Beside what every process gets. A change of it has to change the revision, too. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Another one here means: start it anew (a new build, a restart that was asked for). */
   readonly revision: string;
   /** How long it may take to end after SIGTERM before it is killed, in ms. */

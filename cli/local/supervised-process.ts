@@ -3,6 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import {
   type ClusterProcess,
   clusterProcesses,
+  commandDigest,
   isRunning,
   type ProcessId,
   signal,
@@ -98,7 +99,7 @@ export class SupervisedProcess {
 
   #adopt(found: ClusterProcess, spec: ProcessSpec | null): void {
     const same =
-      spec !== null && found.revision === spec.revision && found.argv.join("\0") === spec.argv.join("\0");
+      spec !== null && found.revision === spec.revision && found.command === commandDigest(spec.argv);
     this.#context.log(same ? "adopted" : "found one that is not wanted", {
       process: this.name,
       pid: found.pid,
@@ -113,6 +114,7 @@ export class SupervisedProcess {
     const child = startDetached({
       argv: spec.argv,
       cwd: this.#context.state.dir,
+      env: spec.env,
       log: logFile(this.#context.state, this.name),
       mark: { stateDir: this.#context.state.dir, process: this.name, revision: spec.revision },
     });

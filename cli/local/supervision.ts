@@ -6,6 +6,7 @@ import { startDetached } from "../run.ts";
 import { logFile, readJson, type StatePaths, writeJson } from "../state.ts";
 import { lastLines } from "../tools/log-lines.ts";
 import { waitFor } from "../wait.ts";
+import { isMonitoring } from "./monitoring/names.ts";
 import { isUp, runningSupervisor } from "./observed.ts";
 import type { ProcessSpec, ProcessStatus, SupervisorStatus, WantedProcesses } from "./processes.ts";
 import { supervisorArgv } from "./specs.ts";
@@ -101,7 +102,9 @@ function supervisors(state: StatePaths): ProcessId[] {
 
 function hasSettled(supervisor: SupervisorStatus, specs: readonly ProcessSpec[]): boolean {
   if (supervisor.processes.length !== specs.length) return false;
-  return specs.every((spec) =>
+  // What only watches may take its time, or never come up.
+  const needed = specs.filter(({ name }) => !isMonitoring(name));
+  return needed.every((spec) =>
     supervisor.processes.some(
       (process) =>
         process.name === spec.name &&
@@ -112,7 +115,12 @@ function hasSettled(supervisor: SupervisorStatus, specs: readonly ProcessSpec[])
   );
 }
 
-export function keepsDying({ state, failures }: ProcessStatus): boolean {
+/** Something that the cluster can't do without keeps dying. */
+export function keepsDying(process: ProcessStatus): boolean {
+  return keepsEnding(process) && !isMonitoring(process.name);
+}
+
+export function keepsEnding({ state, failures }: ProcessStatus): boolean {
   return state === "waiting" && failures >= GIVEN_UP_AFTER;
 }
 

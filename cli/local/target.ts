@@ -11,7 +11,12 @@ import { STEADY_AFTER } from "./backoff.ts";
 import { checkScale } from "./check-scale.ts";
 import { convergenceSteps, waitingSteps } from "./converge.ts";
 import { localFindings } from "./doctor.ts";
-import { drainTimeout, goalOf, type Programs } from "./goal.ts";
+import { drainTimeout, goalOf, type Programs, watchedBy } from "./goal.ts";
+import { chooseMonitoring } from "./monitoring/choice.ts";
+import { monitoringOf } from "./monitoring/files.ts";
+import { isMonitoring } from "./monitoring/names.ts";
+import { localDashboards } from "./monitoring/pages.ts";
+import { monitoringSpecs } from "./monitoring/specs.ts";
 import { isUp, observe } from "./observed.ts";
 import { planChanges } from "./plan.ts";
 import type { ProcessStatus, SupervisorStatus } from "./processes.ts";
@@ -25,6 +30,7 @@ export const localTarget: Target = {
   destroy,
   processes,
   logs,
+  dashboards: localDashboards,
   doctor: localFindings,
 };
 
@@ -41,8 +47,10 @@ async function deploy(config: ClusterConfig, { ui, signal }: ChangeContext): Pro
 async function survey(config: ClusterConfig) {
   const state = statePaths(config.dir, config.name);
   const [observed, programs] = [await observe(state), programsOfPackage()];
-  const goal = goalOf(config, observed.record, programs, state);
-  return { state, observed, programs, goal, changes: planChanges(goal, observed) };
+  const bare = goalOf(config, observed.record, programs, state);
+  const monitoring = monitoringOf(await chooseMonitoring(config, state), bare.proxyConfig, state);
+  const goal = watchedBy(bare, monitoringSpecs(monitoring.choice, monitoring.files, state));
+  return { state, observed, programs, monitoring, goal, changes: planChanges(goal, observed) };
 }
 
 function programsOfPackage(): Programs {
@@ -142,8 +150,12 @@ async function logs(config: ClusterConfig): Promise<readonly LogSource[]> {
     .sort((a, b) => byRank(a.name, b.name));
 }
 
-/** The balancer first, then the nodes, then who keeps them running. */
+/** The balancer first, then the nodes, then what watches them, then who keeps all running. */
 function byRank(a: string, b: string): number {
-  const rank = (name: string) => (name === BALANCER ? 0 : name === SUPERVISOR ? 2 : 1);
+  const rank = (name: string) => {
+    if (name === BALANCER) return 0;
+    if (name === SUPERVISOR) return 3;
+    return isMonitoring(name) ? 2 : 1;
+  };
   return rank(a) - rank(b) || a.localeCompare(b);
 }

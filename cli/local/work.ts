@@ -3,6 +3,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import type { StatePaths } from "../state.ts";
 import type { Change } from "../target.ts";
 import type { Goal, Programs } from "./goal.ts";
+import type { Monitoring } from "./monitoring/files.ts";
 import type { Observed } from "./observed.ts";
 
 export interface Work {
@@ -14,6 +15,7 @@ export interface Work {
 export interface Convergence extends Work {
   readonly goal: Goal;
   readonly programs: Programs;
+  readonly monitoring: Monitoring;
   readonly observed: Observed;
   readonly changes: readonly Change[];
 }

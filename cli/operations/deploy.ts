@@ -1,12 +1,14 @@
 import { type Cluster, loadClusterOf } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
-import type { Change, ChangeContext } from "../target.ts";
+import type { Change, ChangeContext, Dashboard } from "../target.ts";
 import { targetOf } from "../targets.ts";
 import { changeAlone } from "./change.ts";
 
 export interface Deployed {
   readonly changes: readonly Change[];
   readonly cluster: Cluster;
+  /** Where it can be looked at, beside the stats page. */
+  readonly dashboards: readonly Dashboard[];
 }
 
 /** Makes the cluster as lbctl.yaml says; nothing where it already is so. */
@@ -14,7 +16,7 @@ export async function deploy(configFlag: string | undefined, context: ChangeCont
   const config = await loadClusterConfig(configFlag);
   const target = await targetOf(config);
   const changes = await changeAlone(config, "deploy", () => target.deploy(config, context));
-  return { changes, cluster: await loadClusterOf(config) };
+  return { changes, cluster: await loadClusterOf(config), dashboards: await target.dashboards(config) };
 }
 
 /** What deploy would change. */

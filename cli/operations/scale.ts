@@ -8,12 +8,14 @@ import { targetOf } from "../targets.ts";
 import { changeAlone } from "./change.ts";
 import type { Deployed } from "./deploy.ts";
 
+export type Scaled = Omit<Deployed, "dashboards">;
+
 /** Adds nodes, which join once they have every write, or drains and removes the last ones. */
 export async function scale(
   configFlag: string | undefined,
   count: string,
   context: ChangeContext,
-): Promise<Deployed> {
+): Promise<Scaled> {
   const nodes = parseCount(count);
   const config = await loadClusterConfig(configFlag);
   await loadClusterOf(config);

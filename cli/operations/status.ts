@@ -11,11 +11,13 @@ export async function status(configFlag: string | undefined, signal: AbortSignal
   const config = await loadClusterConfig(configFlag);
   const cluster = await loadClusterOf(config);
   const { name, target, balancerUrl, adminUrl } = cluster;
-  const [processes, asked] = await Promise.all([
-    (await targetOf(config)).processes(config),
+  const where = await targetOf(config);
+  const [processes, dashboards, asked] = await Promise.all([
+    where.processes(config),
+    where.dashboards(config),
     ask(new AdminClient(cluster, signal)),
   ]);
-  return { cluster: { name, target, balancerUrl, adminUrl }, processes, ...asked };
+  return { cluster: { name, target, balancerUrl, adminUrl }, processes, dashboards, ...asked };
 }
 
 async function ask(admin: AdminClient): Promise<Pick<ClusterStatus, "balancer" | "hung">> {

@@ -15,9 +15,16 @@ ports:
   traffic: 8080 # what clients talk to
   admin: 1936 # stats page, admin API, /metrics
   apps: 4567 # of app1; app2 has the next one, and so on
+#  prometheus: 9090 # left out: the first free port from here on, and then always that; so for the next two
+#  nodeExporter: 9100
+#  grafana: 3000
 
 admin:
   user: admin # the password is made: .lbctl/<name>/admin.password
+
+# auto: what is installed here of Prometheus, node_exporter and Grafana runs beside a local cluster and watches it.
+# off: nothing does. The stats page is there either way.
+monitoring: auto
 
 # Passed on to lb-proxy; docs/configuration.md lists every key.
 proxy: {}

@@ -6,7 +6,7 @@ import { type LogFields, sentenceOf } from "./log-sentences.ts";
 
 export type { LogFields };
 
-const LEVELS: Readonly<Record<number, string>> = {
+const LEVELS: Readonly<Record<string, string>> = {
   10: "trace",
   20: "debug",
   30: "info",
@@ -16,7 +16,7 @@ const LEVELS: Readonly<Record<number, string>> = {
 };
 
 /** Said elsewhere in the line, or the same in every line. */
-const HIDDEN = ["level", "time", "msg", "pid", "hostname", "name", "v", "err", "error"];
+const HIDDEN = ["level", "time", "ts", "t", "msg", "pid", "hostname", "name", "v", "err", "error"];
 const NO_TIME = " ".repeat("02:13:04.123".length);
 
 /** `02:13:04.123 balancer   warn  app2 in-sync → down: connect ECONNREFUSED 127.0.0.1:4568` */
@@ -32,7 +32,7 @@ export function renderLogLine(line: string, source: string): string {
   return [
     styleText("dim", time === null ? NO_TIME : clock(time)),
     from,
-    levelText(LEVELS[Number(fields.level)] ?? "info"),
+    levelText(levelOf(fields.level)),
     printable(text),
     ...[...rest, ...pid].map(
       ([key, value]) => `${styleText("dim", `${printable(key)}=`)}${valueText(value)}`,
@@ -43,7 +43,8 @@ export function renderLogLine(line: string, source: string): string {
 
 /** ms since the epoch; null for a line that has none. */
 export function timeOf(fields: LogFields | null): number | null {
-  const time = fields?.time;
+  // Prometheus' and Grafana's words for it.
+  const time = fields?.time ?? fields?.ts ?? fields?.t;
   const at = typeof time === "string" ? Date.parse(time) : time;
   return typeof at === "number" && !Number.isNaN(at) ? at : null;
 }
@@ -73,6 +74,12 @@ function errorText(error: unknown): string {
   const head = [type, code].filter((part) => typeof part === "string").join(" ");
   const text = [head, message ?? where].filter((part) => part !== undefined && part !== "").join(": ");
   return cause === undefined ? text : `${text} (${errorText(cause)})`;
+}
+
+/** Pino's are numbers, Prometheus' and Grafana's are words. */
+function levelOf(level: unknown): string {
+  const word = typeof level === "string" ? level.toLowerCase() : "info";
+  return LEVELS[String(level)] ?? (Object.values(LEVELS).includes(word) ? word : "info");
 }
 
 function levelText(level: string): string {

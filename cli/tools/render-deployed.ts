@@ -1,10 +1,11 @@
 /** The last words of deploy and scale. */
 import { styleText } from "node:util";
 import type { Deployed } from "../operations/deploy.ts";
+import type { Scaled } from "../operations/scale.ts";
 import { plural } from "./format.ts";
 import { renderEntry } from "./render.ts";
 
-export function renderDeployed({ changes, cluster }: Deployed): string {
+export function renderDeployed({ changes, cluster, dashboards }: Deployed): string {
   const nodes = plural(cluster.nodes.length, "node");
   const head =
     changes.length === 0
@@ -14,22 +15,22 @@ export function renderDeployed({ changes, cluster }: Deployed): string {
     "",
     head,
     "",
-    renderEntry(cluster, exampleName()),
+    renderEntry(cluster, dashboards, exampleName()),
     "",
     "Then: lbctl status, lbctl bench, lbctl scale --nodes 7, lbctl destroy",
   ].join("\n");
 }
 
-export function renderScaled({ changes, cluster }: Deployed): string {
+export function renderScaled({ changes, cluster }: Scaled): string {
   const nodes = cluster.nodes.map(({ name }) => name).join(", ");
   return changes.length === 0
     ? `nothing to do: ${nodes}`
     : `\n${styleText("green", "✔")} ${plural(cluster.nodes.length, "node")}: ${nodes}`;
 }
 
-export function deployedAsJson({ changes, cluster }: Deployed) {
+export function deployedAsJson({ changes, cluster, ...more }: Scaled | Deployed) {
   const { state: _, ...rest } = cluster;
-  return { changes, ...rest };
+  return { changes, ...rest, ...more };
 }
 
 /** Another one each time, so that the lines shown work even if those shown before were pasted, too. */

@@ -2,13 +2,15 @@
 import { styleText } from "node:util";
 import type { NodeState, NodeStatus, Status } from "../../proxy/api.ts";
 import type { Cluster } from "../cluster.ts";
-import type { Change, Finding, ProcessReport } from "../target.ts";
-import { bytes, count, duration, plural, shellWord } from "./format.ts";
+import type { Change, Dashboard, Finding, ProcessReport } from "../target.ts";
+import { bytes, count, duration, plural } from "./format.ts";
+import { dashboardLines, statsPageLines } from "./render-dashboards.ts";
 import { table } from "./table.ts";
 
 export interface ClusterStatus {
   readonly cluster: Pick<Cluster, "name" | "target" | "balancerUrl" | "adminUrl">;
   readonly processes: readonly ProcessReport[];
+  readonly dashboards: readonly Dashboard[];
   /** Null: the balancer doesn't answer. */
   readonly balancer: Status | null;
   /** It takes connections, and doesn't answer. */
@@ -35,13 +37,13 @@ export function renderChanges(changes: readonly Change[]): string {
 }
 
 /** @param example a name that nobody has registered yet */
-export function renderEntry(cluster: Cluster, example: string): string {
+export function renderEntry(cluster: Cluster, dashboards: readonly Dashboard[], example: string): string {
   const url = cluster.balancerUrl;
   const curl = "curl -w '\\n'";
   return [
     `  Traffic      ${styleText("cyan", url)}`,
-    `  Stats page   ${styleText("cyan", cluster.adminUrl)}   user ${cluster.adminUser}, password in`,
-    `               ${shellWord(cluster.adminPasswordFile)}`,
+    ...statsPageLines(cluster.adminUrl, cluster.adminUser, cluster.adminPasswordFile),
+    ...dashboardLines(dashboards),
     "",
     "Try it, line by line (a second time the name is taken, and its password another one):",
     `  ${curl} -d username=${example} -d password=first ${url}/register`,
@@ -50,12 +52,13 @@ export function renderEntry(cluster: Cluster, example: string): string {
   ].join("\n");
 }
 
-export function renderStatus({ cluster, processes, balancer, hung }: ClusterStatus): string {
+export function renderStatus({ cluster, processes, dashboards, balancer, hung }: ClusterStatus): string {
   const head = `${styleText("bold", cluster.name)} (${cluster.target})  ${cluster.balancerUrl}  stats page ${cluster.adminUrl}`;
   const lines = balancer
     ? [summary(balancer), "", nodeTable(balancer.nodes, processes)]
     : [styleText("red", hung ? hungBalancer(processes) : "the balancer does not answer")];
-  return [head, ...lines, ...notes(balancer, processes), "", processTable(processes)].join("\n");
+  const seen = dashboards.length > 0 ? ["", ...dashboardLines(dashboards)] : [];
+  return [head, ...lines, ...notes(balancer, processes), "", processTable(processes), ...seen].join("\n");
 }
 
 export function nodeTable(nodes: readonly NodeStatus[], processes: readonly ProcessReport[] = []): string {
@@ -88,17 +91,25 @@ export function nodeTable(nodes: readonly NodeStatus[], processes: readonly Proc
 }
 
 export function renderFindings(target: string, findings: readonly Finding[]): string {
-  const rows = findings.map(({ check, ok, found }) => [
-    ok ? styleText("green", "✔") : styleText("red", "✖"),
+  const rows = findings.map(({ check, ok, optional, found }) => [
+    ok ? styleText("green", "✔") : optional ? styleText("dim", "-") : styleText("red", "✖"),
     check,
     found,
   ]);
-  const mend = findings.filter(({ ok }) => !ok).map(({ check, mend }) => `  ${check}: ${mend}`);
+  const mends = (some: readonly Finding[]) => some.map(({ check, mend }) => `  ${check}: ${mend}`);
+  const mend = mends(findings.filter(isMissing));
+  const nice = mends(findings.filter(({ ok, optional }) => !ok && optional));
   return [
     table([{ title: "" }, { title: `TARGET ${target}` }, { title: "FOUND" }], rows),
     "",
     ...(mend.length > 0 ? ["What mends it:", ...mend] : [`nothing is missing for target ${target}`]),
+    ...(nice.length > 0 ? ["", "Not needed, but good to have:", ...nice] : []),
   ].join("\n");
+}
+
+/** The cluster can't do without it. */
+export function isMissing({ ok, optional }: Finding): boolean {
+  return !ok && !optional;
 }
 
 function summary(status: Status): string {

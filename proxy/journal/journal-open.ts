@@ -190,7 +190,7 @@ function otherCluster(found: Looked, place: JournalPlace): LbError {
 function lostJournal({ dataDir, headFile }: JournalPlace, mark: Mark): LbError {
   return new LbError(
     "journal_behind_mark",
-    `dataDir ${dataDir}: expected journal ${mark.journal} up to seq ${mark.head}, as the head mark ${headFile} says, got no journal; is its disk mounted?`,
+    `dataDir ${dataDir}: expected journal ${mark.journal} up to seq ${mark.head}, as the head mark ${headFile} says, got no journal (is its disk mounted?)`,
   );
 }
 

@@ -22,14 +22,24 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["nodes: 3.5", /^nodes: .*, got 3.5$/],
   ["nodes: seven", /^nodes: .*, got "seven"$/],
   ["nodes: [1]", /^nodes: .*, got \[1\]$/],
-  ["node: 3", /^node: expected only name, target, nodes, ports, admin, proxy, got an unknown key$/],
+  [
+    "node: 3",
+    /^node: expected only name, target, nodes, ports, admin, monitoring, proxy, got an unknown key$/,
+  ],
   ["ports: 8080", /^ports: expected a mapping like .*, got 8080$/],
   ["ports: { traffic: x }", /^ports\/traffic: expected a port from 1 to 65535, got "x"$/],
   ["ports: { admin: 70000 }", /^ports\/admin: expected a port from 1 to 65535, got 70000$/],
   ["ports: { apps: 65530 }", /^ports\/apps: expected a port from 1 to 65527, got 65530$/],
-  ["ports: { web: 1 }", /^ports\/web: expected only traffic, admin, apps, got an unknown key$/],
+  [
+    "ports: { web: 1 }",
+    /^ports\/web: expected only traffic, admin, apps, prometheus, nodeExporter, grafana, got an unknown key$/,
+  ],
   ["ports: { traffic: 1936 }", /^ports\/admin: expected another port than traffic, got 1936$/],
   ["ports: { traffic: 4570 }", /^ports\/traffic: expected a port outside 4567–4575 .*, got 4570$/],
+  ["ports: { grafana: 0 }", /^ports\/grafana: expected a port from 1 to 65535, got 0$/],
+  ["ports: { prometheus: 8080 }", /^ports\/prometheus: expected another port than traffic, got 8080$/],
+  ["ports: { grafana: 4570 }", /^ports\/grafana: expected a port outside 4567–4575 .*, got 4570$/],
+  ["monitoring: true", /^monitoring: expected auto, off, got true$/],
   ["admin: { user: 'a:b' }", /^admin\/user: expected a name without colon or space, got "a:b"$/],
   ["proxy: 3", /^proxy: expected a mapping of lb-proxy settings, got 3$/],
   ["proxy: { listen: x }", /^proxy\/listen: expected it to be set by ports\/traffic/],
@@ -84,7 +94,9 @@ test("without a file the defaults hold", async (t) => {
   process.chdir(dir);
   try {
     const config = await loadClusterConfig();
-    assert.deepEqual(config.ports, { traffic: 8080, admin: 1936, apps: 4567 });
+    const found = { prometheus: null, nodeExporter: null, grafana: null };
+    assert.deepEqual(config.ports, { traffic: 8080, admin: 1936, apps: 4567, ...found });
+    assert.equal(config.monitoring, "auto");
     assert.equal(config.file, null);
     assert.equal(config.name, "default");
   } finally {
@@ -148,7 +160,8 @@ test("the template that init writes says the defaults", async (t) => {
 
 test("the template's commented settings are right, too", async (t) => {
   const all = CONFIG_TEMPLATE.replace("proxy: {}", "proxy:").replaceAll(/^# {2}(?=\w)/gm, "  ");
-  const { proxy } = await loadClusterConfig(await configFile(tempFolder(t), all));
+  const { proxy, ports } = await loadClusterConfig(await configFile(tempFolder(t), all));
+  assert.deepEqual([ports.prometheus, ports.nodeExporter, ports.grafana], [9090, 9100, 3000]);
   assert.deepEqual(Object.keys(proxy), ["ack", "health", "writes", "limits", "log"]);
 });
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { portState } from "../../cli/ports.ts";
-import { clusterProcesses, signal } from "../../cli/proc.ts";
+import { clusterProcesses, commandLine, signal } from "../../cli/proc.ts";
 import type { Change } from "../../cli/target.ts";
 import type { ClusterStatus } from "../../cli/tools/render.ts";
 import type { VerifyReport } from "../../proxy/api.ts";
@@ -208,7 +208,7 @@ test("changes are in the audit log, the password nowhere", async (t) => {
     entries.map(({ command, outcome }) => `${command}: ${outcome}`),
     ["deploy: started", "deploy: done", "nodes drain app1: started", "nodes drain app1: done"],
   );
-  const argvs = clusterProcesses(cluster.state.dir).flatMap(({ argv }) => argv);
+  const argvs = clusterProcesses(cluster.state.dir).map(({ pid }) => commandLine(pid) ?? "");
   for (const text of [...shown, ...argvs, log]) assert.ok(!text.includes(password));
 });
 

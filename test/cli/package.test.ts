@@ -6,6 +6,7 @@ import { before, type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { clusterProcesses, signal } from "../../cli/proc.ts";
 import { statePaths } from "../../cli/state.ts";
+import { withoutPrometheus } from "../support/prometheus.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { type Ran, run } from "./lbctl.ts";
 import { freePorts } from "./support.ts";
@@ -34,6 +35,10 @@ test("what npm packs, installed elsewhere, deploys a cluster, also when an old N
   });
   const deployed = await lbctl("deploy");
   assert.equal(deployed.code, 0, deployed.stdout + deployed.stderr);
+  if (!withoutPrometheus()) {
+    const rules = await readdir(join(state.monitoring, "prometheus/rules"));
+    assert.deepEqual(rules.toSorted(), ["alerts.yaml", "recordings.yaml"]);
+  }
   const body = new URLSearchParams({ username: "ada", password: "x" });
   assert.equal((await fetch(`http://127.0.0.1:${traffic}/register`, { method: "POST", body })).status, 201);
   assert.match((await lbctl("verify")).stdout, /every node holds the same, up to write 1/);

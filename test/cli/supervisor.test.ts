@@ -10,7 +10,7 @@ import { rotateLog } from "../../cli/local/log-rotation.ts";
 import { runningSupervisor } from "../../cli/local/observed.ts";
 import type { ProcessSpec, ProcessStatus, SupervisorStatus } from "../../cli/local/processes.ts";
 import { ensureSupervisor, runProcesses, stopAll } from "../../cli/local/supervision.ts";
-import { clusterProcesses, isRunning, signal, startTimeOf } from "../../cli/proc.ts";
+import { clusterProcesses, commandLine, isRunning, signal, startTimeOf } from "../../cli/proc.ts";
 import { makeStateDir, readJson, type StatePaths, statePaths, writeJson } from "../../cli/state.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { until } from "../support/wait.ts";
@@ -65,6 +65,16 @@ test("the supervisor killed with -9: the next one goes on with the same processe
   assert.notEqual(second.pid, first.pid);
   assert.deepEqual(pids(second), pids(first));
   assert.equal(clusterProcesses(bed.state.dir).length, 3);
+});
+
+test("one that replaced itself by another program is known again: the balancer does, so do scripts of packages", async (t) => {
+  const bed = await makeBed(t);
+  const wrapped: ProcessSpec = { ...sleeper("a"), argv: ["/bin/sh", "-c", "exec sleep 1000"] };
+  const first = await bed.run(wrapped);
+  await until(() => clusterProcesses(bed.state.dir).some(({ pid }) => nameOf(pid) === "sleep"));
+  signal(first, "SIGKILL");
+  await until(() => !isRunning(first));
+  assert.deepEqual(pids(await bed.run(wrapped)), pids(first));
 });
 
 test("the supervisor killed before it wrote down a process: found by its mark, not started twice", async (t) => {
@@ -253,4 +263,8 @@ function kill({ pid, startTime }: ProcessStatus): void {
 
 function pids(status: SupervisorStatus): Record<string, number | null> {
   return Object.fromEntries(status.processes.map(({ name, pid }) => [name, pid]));
+}
+
+function nameOf(pid: number): string | null {
+  return commandLine(pid)?.split(" ")[0] ?? null;
 }

@@ -49,7 +49,9 @@ function clusterIn(dir: string, state: StatePaths, ports: Ports, nodes: number |
     write: (settings = "") => {
       const count = nodes === null ? "" : `nodes: ${nodes} # kept\n`;
       const where = `ports: { traffic: ${ports.traffic}, admin: ${ports.admin}, apps: ${ports.apps} }\n`;
-      return writeFile(join(dir, "lbctl.yaml"), `# a test\n${count}${where}${settings}`);
+      // Nobody wants a Prometheus beside each test.
+      const watched = /^monitoring:/m.test(settings) ? "" : "monitoring: off\n";
+      return writeFile(join(dir, "lbctl.yaml"), `# a test\n${count}${where}${watched}${settings}`);
     },
     supervisor: async () => JSON.parse(await readFile(state.supervisor, "utf8")) as SupervisorStatus,
   };

@@ -25,8 +25,16 @@ const config: ClusterConfig = {
   name: "blue",
   target: "local",
   nodes: 2,
-  ports: { traffic: 8080, admin: 1936, apps: 4567 },
+  ports: {
+    traffic: 8080,
+    admin: 1936,
+    apps: 4567,
+    prometheus: null,
+    nodeExporter: null,
+    grafana: null,
+  },
   admin: { user: "admin" },
+  monitoring: "off",
   proxy: {},
 };
 

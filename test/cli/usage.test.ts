@@ -124,6 +124,7 @@ test("destroy without a terminal to ask on leaves everything", async (t) => {
 
 test("plan before the first deploy shows what will be made, and makes nothing", async (t) => {
   const dir = tempFolder(t);
+  await writeFile(join(dir, "lbctl.yaml"), "monitoring: off\n");
   const ran = await lbctl(dir, "plan", "--json");
   const changes = JSON.parse(ran.stdout) as { what: string }[];
   assert.deepEqual(

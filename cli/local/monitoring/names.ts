@@ -1,0 +1,24 @@
+/** What runs beside a local cluster and watches it, where it is installed. Nothing of it may ever hold up the cluster. */
+
+/** Names of programs, of their processes, and of what they are called in lbctl.yaml's `ports`. Grafana comes last. */
+export const MONITORING = ["prometheus", "nodeExporter", "grafana"] as const;
+export type MonitoringName = (typeof MONITORING)[number];
+
+/** As people know them. */
+export const TITLES: Readonly<Record<MonitoringName, string>> = {
+  prometheus: "Prometheus",
+  nodeExporter: "node_exporter",
+  grafana: "Grafana",
+};
+
+/** Where the search for a free port begins: the port that each is known by. */
+export const USUAL_PORTS: Readonly<Record<MonitoringName, number>> = {
+  prometheus: 9090,
+  nodeExporter: 9100,
+  grafana: 3000,
+};
+
+/** @param process its name */
+export function isMonitoring(process: string): process is MonitoringName {
+  return MONITORING.some((name) => name === process);
+}

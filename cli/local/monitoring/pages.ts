@@ -1,0 +1,57 @@
+/** Where Prometheus and Grafana are looked at, and whether they answer. */
+
+import type { ClusterConfig } from "../../cluster-config.ts";
+import { statePaths } from "../../state.ts";
+import type { Dashboard } from "../../target.ts";
+import { waitFor } from "../../wait.ts";
+import { observe } from "../observed.ts";
+import { keepsEnding } from "../supervision.ts";
+import type { Work } from "../work.ts";
+import { lastChoice } from "./choice.ts";
+import { isMonitoring, TITLES } from "./names.ts";
+import { FIRST_BOARD } from "./specs.ts";
+
+/** How long a deploy waits for them, in ms: Grafana makes its database at its first start. */
+const PATIENCE = 60_000;
+const ANSWER_WITHIN = 2000;
+
+/** Grafana first: that is the one to look at. */
+export async function localDashboards({ dir, name }: ClusterConfig): Promise<readonly Dashboard[]> {
+  const { grafana, prometheus } = (await lastChoice(statePaths(dir, name))) ?? {};
+  return await Promise.all([
+    ...(grafana ? [page("grafana", grafana.port, `/d/${FIRST_BOARD}`, "/api/health")] : []),
+    ...(prometheus ? [page("prometheus", prometheus.port, "/alerts", "/-/ready")] : []),
+  ]);
+}
+
+async function page(process: "grafana" | "prometheus", port: number, shown: string, asked: string) {
+  const url = `http://127.0.0.1:${port}`;
+  return { name: TITLES[process], process, url: url + shown, answers: await answers(url + asked) };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** For a while: a cluster is deployed whether they come up or not. */
+export async function untilWatched(
+  { config, state, signal }: Work,
+  say: (detail: string) => void,
+): Promise<void> {
+  await waitFor(
+    async () => {
+      const missing = (await localDashboards(config)).filter((one) => !one.answers);
+      say(missing.map(({ name }) => name).join(", "));
+      const { supervisor } = await observe(state);
+      const ending = supervisor?.processes.some((one) => isMonitoring(one.name) && keepsEnding(one)) ?? true;
+      return missing.length === 0 || ending;
+    },
+    { signal, patience: PATIENCE },
+  );
+}

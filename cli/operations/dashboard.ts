@@ -1,0 +1,33 @@
+import { hasScreen, openInBrowser } from "../browser.ts";
+import { loadClusterOf } from "../cluster.ts";
+import { loadClusterConfig } from "../config-file.ts";
+import type { Dashboard } from "../target.ts";
+import { targetOf } from "../targets.ts";
+
+export interface Dashboards {
+  /** The stats page, and who may look at it. */
+  readonly url: string;
+  readonly user: string;
+  readonly passwordFile: string;
+  /** What the target has beside it. */
+  readonly dashboards: readonly Dashboard[];
+}
+
+/** Where the deployed cluster can be looked at. */
+export async function dashboards(configFlag: string | undefined): Promise<Dashboards> {
+  const config = await loadClusterConfig(configFlag);
+  const { adminUrl: url, adminUser: user, adminPasswordFile: passwordFile } = await loadClusterOf(config);
+  return { url, user, passwordFile, dashboards: await (await targetOf(config)).dashboards(config) };
+}
+
+/** The page to look at: Grafana's where it answers, else the stats page. */
+export function pageToOpen({ url, dashboards }: Dashboards): string {
+  return dashboards.find(({ process, answers }) => process === "grafana" && answers)?.url ?? url;
+}
+
+/** @returns what was opened; null: nobody is there to see it; an empty text: no browser took it */
+export async function openPage(found: Dashboards, isTerminal: boolean): Promise<string | null> {
+  if (!hasScreen(isTerminal)) return null;
+  const page = pageToOpen(found);
+  return (await openInBrowser(page)) ? page : "";
+}
