@@ -20,11 +20,19 @@ export const BED_CONFIG = {
   app: { digest: "/lb/digest" },
 };
 
+/** `npm run test:faults` asks for nine nodes and the full rates; else small ones, so that all tests take minutes. */
+const { LB_NODES, LB_READS, LB_WRITES } = process.env;
+const NODES = Number(LB_NODES ?? 3);
+const RATES = {
+  ...(LB_READS === undefined ? {} : { reads: Number(LB_READS) }),
+  ...(LB_WRITES === undefined ? {} : { writes: Number(LB_WRITES), writers: 24 }),
+};
+
 /** Starts `nodes` apps named app1, app2 … and everything else; resolves when the load has come to life. */
 export async function startBed(
   t: TestContext,
   {
-    nodes = 3,
+    nodes = NODES,
     config = {},
     load = {},
     seed = 1,
@@ -39,7 +47,7 @@ export async function startBed(
   const apps = await Promise.all(names.map((name) => startApp(t, { name })));
   for (const app of apps) noteEffects(app);
   const balancer = await startBalancer(t, { nodes: nodesOf(apps), config: { ...BED_CONFIG, ...config } });
-  const running = startLoad(t, { url: balancer.url, seed, readsAfterWrite: nodes, ...load });
+  const running = startLoad(t, { url: balancer.url, seed, readsAfterWrite: nodes, ...RATES, ...load });
   await acknowledged(running, 20);
   return { apps, balancer, load: running };
 }
