@@ -11,7 +11,7 @@ import type { Step } from "../ui.ts";
 import { reloadBalancer, untilInSync, untilReady } from "./balancer.ts";
 import { withLeaving } from "./goal.ts";
 import { writeMonitoring } from "./monitoring/files.ts";
-import { isMonitoring, TITLES } from "./monitoring/names.ts";
+import { TITLES, WITH_PAGE } from "./monitoring/names.ts";
 import { untilWatched } from "./monitoring/pages.ts";
 import { enteringNodes, leavingNodes, outdatedApps, specOf } from "./node-changes.ts";
 import { observe, runningProcess } from "./observed.ts";
@@ -60,7 +60,7 @@ function inSync(work: Convergence): Step {
 
 /** Last: all else is done by then. */
 function watching(work: Convergence): Step[] {
-  const names = work.goal.monitoring.map(({ name }) => (isMonitoring(name) ? TITLES[name] : name));
+  const names = WITH_PAGE.filter((name) => work.monitoring.choice[name]).map((name) => TITLES[name]);
   if (names.length === 0) return [];
   return [{ title: `Wait for ${names.join(", ")}`, run: (say) => untilWatched(work, say) }];
 }

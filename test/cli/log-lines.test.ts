@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { fitting, parseSince } from "../../cli/tools/log-filter.ts";
-import { renderLogLine } from "../../cli/tools/log-lines.ts";
+import { renderLogLine, timeOf } from "../../cli/tools/log-lines.ts";
 import { allLines } from "../support/log-samples.ts";
 
 function shown(line: string | object, source = "balancer"): string {
@@ -66,6 +66,22 @@ test("what other processes write: JSON of their own, and plain text", () => {
   assert.match(shown('{"half', "app1"), /\{"half$/);
   const express = { level: 50, time: "2026-03-09T02:13:04.123Z", msg: "oops", err: { message: "x" } };
   assert.match(shown(express, "app1"), /^\d\d:13:04\.123 app1 +error oops error=x$/);
+});
+
+test("what Prometheus and Grafana write has its time and level, too", () => {
+  const prometheus = {
+    ts: "2026-03-09T02:13:04.123Z",
+    level: "warn",
+    caller: "main.go:1",
+    msg: "No retention",
+  };
+  const grafana = { t: "2026-03-09T02:13:04.5Z", level: "error", logger: "migrator", msg: "no database" };
+  assert.match(
+    shown(prometheus, "grafana"),
+    /^\d\d:\d\d:04\.123 grafana {4}warn {2}No retention caller=main\.go:1$/,
+  );
+  assert.match(shown(grafana, "grafana"), /^\d\d:\d\d:04\.500 grafana {4}error no database logger=migrator$/);
+  assert.equal(timeOf(prometheus), Date.parse(prometheus.ts));
 });
 
 test("foreign text cannot steer the terminal", () => {

@@ -8,28 +8,32 @@ import { observe } from "../observed.ts";
 import { keepsEnding } from "../supervision.ts";
 import type { Work } from "../work.ts";
 import { lastChoice } from "./choice.ts";
-import { isMonitoring, TITLES } from "./names.ts";
+import { isMonitoring, TITLES, WITH_PAGE } from "./names.ts";
 import { FIRST_BOARD } from "./specs.ts";
 
 /** How long a deploy waits for them, in ms: Grafana makes its database at its first start. */
 const PATIENCE = 60_000;
 const ANSWER_WITHIN = 2000;
 
-/** Grafana first: that is the one to look at. */
+/** What is looked at first, and what is asked whether it is ready. */
+const PATHS = {
+  grafana: { shown: `/d/${FIRST_BOARD}`, asked: "/api/health" },
+  prometheus: { shown: "/alerts", asked: "/-/ready" },
+} as const;
+
 export async function localDashboards({ dir, name }: ClusterConfig): Promise<readonly Dashboard[]> {
-  const { grafana, prometheus } = (await lastChoice(statePaths(dir, name))) ?? {};
-  return await Promise.all([
-    ...(grafana ? [page("grafana", grafana.port, `/d/${FIRST_BOARD}`, "/api/health")] : []),
-    ...(prometheus ? [page("prometheus", prometheus.port, "/alerts", "/-/ready")] : []),
-  ]);
+  const choice = (await lastChoice(statePaths(dir, name))) ?? {};
+  const pages = WITH_PAGE.map(async (process) => {
+    const chosen = choice[process];
+    if (!chosen) return [];
+    const url = `http://127.0.0.1:${chosen.port}`;
+    const { shown, asked } = PATHS[process];
+    return [{ name: TITLES[process], process, url: url + shown, answers: await isReady(url + asked) }];
+  });
+  return (await Promise.all(pages)).flat();
 }
 
-async function page(process: "grafana" | "prometheus", port: number, shown: string, asked: string) {
-  const url = `http://127.0.0.1:${port}`;
-  return { name: TITLES[process], process, url: url + shown, answers: await answers(url + asked) };
-}
-
-async function answers(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
     await response.body?.cancel();
