@@ -12,6 +12,8 @@ export const configFlag = Flags.string({
 
 export const jsonFlag = Flags.boolean({ summary: "Print JSON." });
 
+export const verboseFlag = Flags.boolean({ summary: "Show what the tools print (Ansible's output)." });
+
 /** A second Ctrl-C sooner than this is the same one: the terminal and a wrapper both sent it. In ms. */
 const SAME_KEY = 500;
 
@@ -43,7 +45,8 @@ export abstract class BaseCommand extends Command {
     return makeUi({ silent: json });
   }
 
-  context(json: boolean): ChangeContext {
-    return { ui: this.ui(json), signal: this.signal };
+  /** @param verbose shows what the tools print instead of steps */
+  context(json: boolean, verbose = false): ChangeContext {
+    return { ui: this.ui(json || verbose), signal: this.signal, verbose: verbose && !json };
   }
 }

@@ -7,8 +7,10 @@ export class Dashboard extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Dashboard);
-    const { loadCluster } = await import("../cluster.ts");
-    const { adminUrl, adminUser, adminPasswordFile } = await loadCluster({ config: flags.config });
+    const { loadClusterConfig } = await import("../config-file.ts");
+    const { targetOf } = await import("../targets.ts");
+    const config = await loadClusterConfig(flags.config);
+    const { adminUrl, adminUser, adminPasswordFile } = await (await targetOf(config)).find(config);
     this.show({ url: adminUrl, user: adminUser, passwordFile: adminPasswordFile }, flags.json, (entry) =>
       [`stats page  ${entry.url}`, `user        ${entry.user}`, `password    in ${entry.passwordFile}`].join(
         "\n",

@@ -9,7 +9,7 @@ export class Plan extends BaseCommand {
     const { flags } = await this.parse(Plan);
     const { plan } = await import("../operations/deploy.ts");
     const { renderChanges } = await import("../tools/render.ts");
-    const changes = await plan(flags.config);
+    const changes = await plan(flags.config, this.context(flags.json));
     this.show(changes, flags.json, (found) => (found.length > 0 ? renderChanges(found) : "nothing to do"));
   }
 }
