@@ -1,5 +1,7 @@
 /** What a cluster is to be: lbctl.yaml, checked, with a default for every key (config-file.ts reads it). */
 
+import type { AppConfig, HostsConfig } from "./hosts-config.ts";
+
 export const CONFIG_FILE = "lbctl.yaml";
 export const MAX_NODES = 9;
 export const DEFAULT_NODES = 3;
@@ -7,7 +9,7 @@ export const DEFAULT_NODES = 3;
 export const WHY_NINE = "every write goes to every node, so lbctl is made for fewer than ten";
 
 /** Where a cluster can live. */
-export const TARGETS = ["local"] as const;
+export const TARGETS = ["local", "hosts"] as const;
 export type TargetName = (typeof TARGETS)[number];
 
 /** Overrides for lb-proxy's own config; checked by lb-proxy's schema, so any of its keys that lbctl doesn't set. */
@@ -29,5 +31,8 @@ export interface ClusterConfig {
     readonly apps: number;
   };
   readonly admin: { readonly user: string };
+  /** Null for another target. */
+  readonly hosts: HostsConfig | null;
+  readonly app: AppConfig;
   readonly proxy: ProxyOverrides;
 }

@@ -12,6 +12,7 @@ import {
 } from "./cluster-config.ts";
 import { parseConfigText, readConfigText } from "./config-text.ts";
 import { UserError } from "./errors.ts";
+import { appSection, HOSTS_KEYS, hostsProblems, hostsSection } from "./hosts-section.ts";
 import { describeProblems } from "./problems.ts";
 import { statePaths } from "./state.ts";
 import { plural } from "./tools/format.ts";
@@ -33,7 +34,8 @@ const schema = z.strictObject(
     ports: z
       .strictObject(
         {
-          traffic: port(65_535).default(8080),
+          /** 8080, for target hosts 80. */
+          traffic: port(65_535).nullable().default(null),
           admin: port(65_535).default(1936),
           apps: port(LAST_APPS).default(4567),
         },
@@ -46,6 +48,8 @@ const schema = z.strictObject(
         { error: "a mapping like { user: admin }" },
       )
       .prefault({}),
+    hosts: hostsSection.nullable().default(null),
+    app: appSection.default({ kind: "reference" }),
     proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
   },
   { error: "a mapping like nodes: 3" },
@@ -55,7 +59,10 @@ const KNOWN_KEYS = {
   "": Object.keys(schema.shape),
   ports: ["traffic", "admin", "apps"],
   admin: ["user"],
+  ...HOSTS_KEYS,
 };
+
+type Checked = z.output<typeof schema>;
 
 /**
  * @param configFlag `--config`; without it `lbctl.yaml` in the working directory, or the defaults if there is none
@@ -69,18 +76,33 @@ export async function loadClusterConfig(configFlag?: string): Promise<ClusterCon
   // An empty file, or one of comments only, is all defaults.
   const found = value ?? {};
   const checked = schema.safeParse(found);
-  const config = checked.success
-    ? { ...checked.data, file: text === null ? null : file, dir: dirname(file) }
-    : null;
+  const config = checked.success ? complete(checked.data, text === null ? null : file, dirname(file)) : null;
   const problems = [
-    ...(checked.success
-      ? portProblems(checked.data.ports)
-      : describeProblems(checked.error, found, KNOWN_KEYS)),
+    ...(config ? problemsTogether(config) : []),
+    ...(checked.success ? [] : describeProblems(checked.error, found, KNOWN_KEYS)),
     ...overrideProblems(found),
     ...(config ? proxyProblems(config) : []),
   ];
   if (!config || problems.length > 0) throw refusal(file, problems);
   return config;
+}
+
+function complete(checked: Checked, file: string | null, dir: string): ClusterConfig {
+  const traffic = checked.ports.traffic ?? (checked.target === "hosts" ? 80 : 8080);
+  return { ...checked, ports: { ...checked.ports, traffic }, file, dir };
+}
+
+function problemsTogether({ target, ports, hosts, nodes, app }: ClusterConfig): string[] {
+  if (target !== "hosts") {
+    return [
+      ...portProblems(ports),
+      ...(hosts ? [`hosts: expected only with target: hosts, got it with ${target}`] : []),
+      ...(app.kind !== "reference" ? [`app: expected reference with target ${target}, got ${app.kind}`] : []),
+    ];
+  }
+  if (!hosts)
+    return ["hosts: expected a mapping like { balancer: 10.0.0.10, apps: [10.0.0.11] }, got nothing"];
+  return [...sharedPort(ports), ...hostsProblems(hosts, nodes)];
 }
 
 /** What lb-proxy says of the settings that are passed on to it, with their paths in lbctl.yaml. */
@@ -128,8 +150,7 @@ function refusal(file: string, problems: readonly string[]): UserError {
 /** Room for nine apps is kept, so that scaling never runs into a port of ours. */
 function portProblems({ traffic, admin, apps }: ClusterConfig["ports"]): string[] {
   const last = apps + MAX_NODES - 1;
-  const problems: string[] = [];
-  if (traffic === admin) problems.push(`ports/admin: expected another port than traffic, got ${admin}`);
+  const problems = sharedPort({ traffic, admin });
   for (const [name, value] of [
     ["traffic", traffic],
     ["admin", admin],
@@ -140,4 +161,8 @@ function portProblems({ traffic, admin, apps }: ClusterConfig["ports"]): string[
     );
   }
   return problems;
+}
+
+function sharedPort({ traffic, admin }: Pick<ClusterConfig["ports"], "traffic" | "admin">): string[] {
+  return traffic === admin ? [`ports/admin: expected another port than traffic, got ${admin}`] : [];
 }

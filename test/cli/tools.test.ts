@@ -28,6 +28,8 @@ const config: ClusterConfig = {
   ports: { traffic: 8080, admin: 1936, apps: 4567 },
   admin: { user: "admin" },
   proxy: {},
+  hosts: null,
+  app: { kind: "reference" },
 };
 
 test("the balancer's command line", () => {
