@@ -1,4 +1,4 @@
-"""Tells lbctl how a run goes: one JSON object a line, to the file that LBCTL_PROGRESS names."""
+"""Tells lbctl how a run goes: one JSON object a line, to the file or descriptor that LBCTL_PROGRESS names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ name: lbctl_progress
 type: aggregate
 short_description: Progress of a playbook as JSON lines
 description:
-  - Writes one JSON object a line to the file named by the environment variable LBCTL_PROGRESS; without it nothing.
+  - Writes one JSON object a line to the file named by the environment variable LBCTL_PROGRESS, or to the inherited
+    descriptor 3 where it is C(fd:3); without it nothing.
   - Results of tasks with no_log come censored by Ansible itself, and without a diff.
 """
 
@@ -30,11 +31,14 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self._items = {}
-        path = os.environ.get("LBCTL_PROGRESS")
-        if not path:
+        where = os.environ.get("LBCTL_PROGRESS")
+        if not where:
             self.disabled = True
             return
-        self._file = open(path, "a", encoding="utf-8", buffering=1)
+        # A descriptor may be a socket, which has no name to open.
+        target = int(where[3:]) if where.startswith("fd:") else where
+        mode = "w" if isinstance(target, int) else "a"
+        self._file = open(target, mode, encoding="utf-8", buffering=1)
 
     def _write(self, event, **values):
         self._file.write(json.dumps({"event": event, **values}, default=str) + "\n")

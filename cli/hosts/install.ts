@@ -22,6 +22,9 @@ export async function installOn(deployment: Deployment, context: ChangeContext):
   const { ui } = context;
   const { site } = deployment;
   const goal = nodeGoal(deployment.record, site.apps);
+  // Nobody is served yet, or any more: all of them at once.
+  const serving = (await isServing(deployment)) ? goal.staying : [];
+  const idle = site.apps.filter((machine) => !serving.includes(machine));
   refuseUnknownData(deployment, goal.entering);
   await deployment.save({
     installing: site.release.names,
@@ -33,14 +36,20 @@ export async function installOn(deployment: Deployment, context: ChangeContext):
   const machines = [...site.apps, ...machinesOf(goal.leaving, site)];
   await deployment.render([...wanted, ...goal.leaving], machines);
   await ui.steps([
-    ...(goal.entering.length > 0 ? [entry(deployment, goal.entering)] : []),
+    {
+      title: "Set up firewalls and exporters",
+      run: async (say) => {
+        await deployment.play({ playbook: "hosts", say });
+      },
+    },
+    ...(idle.length > 0 ? [entry(deployment, idle)] : []),
     {
       title: "Install the balancer",
       run: (say) => installBalancer(deployment, [...wanted, ...goal.leaving], say),
     },
     { title: "Wait until the balancer is ready", run: async () => untilReady(await deployment.ask()) },
   ]);
-  await ui.steps(await rollSteps(deployment, goal.staying, ui));
+  await ui.steps(await rollSteps(deployment, serving, ui));
   await ui.steps([
     inSync(deployment, wanted),
     ...(goal.leaving.length > 0 ? [removal(deployment, goal.leaving, site.apps)] : []),
@@ -55,9 +64,14 @@ export async function installOn(deployment: Deployment, context: ChangeContext):
   return deployment.changes;
 }
 
+async function isServing(deployment: Deployment): Promise<boolean> {
+  if (deployment.record.nodes.length === 0) return false;
+  return (await (await deployment.ask()).admin.statusIfUp()) !== null;
+}
+
 /** All new ones at the same time: they serve nobody yet. */
-function entry(deployment: Deployment, entering: readonly Machine[]): Step {
-  const names = entering.map(nameOf);
+function entry(deployment: Deployment, idle: readonly Machine[]): Step {
+  const names = idle.map(nameOf);
   return {
     title: `Install ${names.join(", ")}`,
     run: async (say) => {

@@ -28,7 +28,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
     const nodes = nodesFor(work.config, record ?? NONE, apps);
     await writeInventory(site, nodes, apps);
     const changes: Change[] = record ? nodeChanges(record, work, apps) : [];
-    for (const playbook of ["apps", "balancer", "monitoring"] as const) {
+    for (const playbook of ["hosts", "apps", "balancer", "monitoring"] as const) {
       const variables = { lb_app_serial: apps.length };
       await context.ui.steps([
         {

@@ -1,5 +1,7 @@
 /** Running one of ansible/playbooks on the hosts of a site, with progress, a full log, and a clear error. */
+import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
 import { packageRoot } from "../package.ts";
@@ -12,7 +14,7 @@ import { sshError } from "./ssh-errors.ts";
 
 export interface PlaybookOptions {
   /** `apps`: ansible/playbooks/apps.yml */
-  readonly playbook: "apps" | "balancer" | "monitoring" | "destroy";
+  readonly playbook: "hosts" | "apps" | "balancer" | "monitoring" | "destroy";
   /** Names of hosts; without it all. */
   readonly limit?: readonly string[];
   /** Changes nothing, says what would change. */
@@ -41,7 +43,8 @@ export async function runPlaybook(site: Site, options: PlaybookOptions): Promise
     env: playbookEnv({
       ansible: folder,
       temp: join(site.state.dir, "ansible", "tmp"),
-      progress: "/dev/fd/3",
+      connections: connectionsFolder(site),
+      progress: "fd:3",
       colour: site.verbose && process.stdout.isTTY === true,
     }),
     cwd: folder,
@@ -55,6 +58,12 @@ export async function runPlaybook(site: Site, options: PlaybookOptions): Promise
   });
   if (code !== 0) throw failure(site, playbook, progress.failures, log);
   return progress.changes;
+}
+
+/** Short: a socket's path has room for 107 bytes. */
+function connectionsFolder({ state }: Site): string {
+  const name = createHash("sha256").update(state.dir).digest("hex").slice(0, 12);
+  return join(homedir(), ".ansible", "cp", `lbctl-${name}`);
 }
 
 function logFile({ state }: Site, playbook: string): string {

@@ -1,7 +1,7 @@
 /**
  * lbctl's hold on the balancer's host: a lock that two operators on two machines can't both have, the record of the
  * cluster, and the audit log, all by one SSH session. The lock goes with the session: the kernel lets go of it when
- * the shell over there ends, and that ends when nothing came from here for 30 s.
+ * the shell over there ends, and that ends with the connection, or when nothing came from here for two minutes.
  */
 import type { AuditEntry } from "../audit.ts";
 import { messageOf, UserError } from "../errors.ts";
@@ -15,6 +15,8 @@ import { sshError } from "./ssh-errors.ts";
 import type { HostsWork } from "./work.ts";
 
 const BEAT = 5_000;
+/** Without a beat the lock is let go after so many seconds: a machine asleep must not hold it for ever. */
+const LEASE = 120;
 
 /** `ok` after each line that was carried out, `failed` after one that could not be (a full disk). */
 const SCRIPT = `
@@ -24,7 +26,7 @@ exec 9>>/run/lbctl.lock
 if ! flock -n 9; then echo "held $(cat /run/lbctl.owner 2>/dev/null)"; exit 0; fi
 f=/var/lib/lbctl/cluster.json
 echo "locked $(cat $f 2>/dev/null)"
-while read -r -t 30 what text; do
+while read -r -t ${LEASE} what text; do
   case $what in
     owner) printf '%s\\n' "$text" > /run/lbctl.owner ;;
     audit) printf '%s\\n' "$text" >> /var/lib/lbctl/audit.log ;;
@@ -148,7 +150,7 @@ function held(owner: string, address: string): UserError {
     {
       code: "host_locked",
       next: [
-        "wait until it is done: the lock goes with the command, at most 30 s after its connection",
+        "wait until it is done: the lock goes with the command, at most two minutes after its connection",
         `ask ${user}; /var/lib/lbctl/audit.log over there says what was done`,
       ],
     },

@@ -44,12 +44,20 @@ export interface PlaybookFolders {
   readonly ansible: string;
   /** For its temporary files. */
   readonly temp: string;
-  /** The file (or descriptor) that events are written to. */
+  /** For the sockets of connections that it shares: of this cluster alone, since addresses may mean other hosts. */
+  readonly connections: string;
+  /** The file that events are written to, or `fd:3`: a descriptor. */
   readonly progress: string;
   readonly colour: boolean;
 }
 
-export function playbookEnv({ ansible, temp, progress, colour }: PlaybookFolders): Record<string, string> {
+export function playbookEnv({
+  ansible,
+  temp,
+  connections,
+  progress,
+  colour,
+}: PlaybookFolders): Record<string, string> {
   return {
     ANSIBLE_CONFIG: join(ansible, "ansible.cfg"),
     ANSIBLE_ROLES_PATH: join(ansible, "roles"),
@@ -57,6 +65,7 @@ export function playbookEnv({ ansible, temp, progress, colour }: PlaybookFolders
     ANSIBLE_CALLBACKS_ENABLED: "lbctl_progress",
     ANSIBLE_HOST_KEY_CHECKING: "true",
     ANSIBLE_LOCAL_TEMP: temp,
+    ANSIBLE_SSH_CONTROL_PATH_DIR: connections,
     ANSIBLE_RETRY_FILES_ENABLED: "false",
     ANSIBLE_LOCALHOST_WARNING: "false",
     ...(colour ? { ANSIBLE_FORCE_COLOR: "true" } : { ANSIBLE_NOCOLOR: "true" }),
