@@ -1,5 +1,5 @@
 /** What a cluster is to be: lbctl.yaml, checked, with a default for every key (config-file.ts reads it). */
-
+import type { AwsConfig } from "./aws/aws-config.ts";
 import type { AppConfig, HostsConfig } from "./hosts-config.ts";
 
 export const CONFIG_FILE = "lbctl.yaml";
@@ -9,7 +9,7 @@ export const DEFAULT_NODES = 3;
 export const WHY_NINE = "every write goes to every node, so lbctl is made for fewer than ten";
 
 /** Where a cluster can live. */
-export const TARGETS = ["local", "hosts"] as const;
+export const TARGETS = ["local", "hosts", "aws"] as const;
 export type TargetName = (typeof TARGETS)[number];
 
 /** Overrides for lb-proxy's own config; checked by lb-proxy's schema, so any of its keys that lbctl doesn't set. */
@@ -35,4 +35,6 @@ export interface ClusterConfig {
   readonly hosts: HostsConfig | null;
   readonly app: AppConfig;
   readonly proxy: ProxyOverrides;
+  /** For target aws; of no meaning to the others. */
+  readonly aws: AwsConfig;
 }

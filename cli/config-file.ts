@@ -2,6 +2,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigError, checkConfig } from "../proxy/config/config.ts";
+import { awsProblems, awsSchema } from "./aws/aws-config.ts";
 import {
   type ClusterConfig,
   CONFIG_FILE,
@@ -51,6 +52,7 @@ const schema = z.strictObject(
     hosts: hostsSection.nullable().default(null),
     app: appSection.default({ kind: "reference" }),
     proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
+    aws: awsSchema.prefault({}),
   },
   { error: "a mapping like nodes: 3" },
 );
@@ -60,6 +62,7 @@ const KNOWN_KEYS = {
   ports: ["traffic", "admin", "apps"],
   admin: ["user"],
   ...HOSTS_KEYS,
+  aws: Object.keys(awsSchema.shape),
 };
 
 type Checked = z.output<typeof schema>;

@@ -7,7 +7,7 @@ import type { Ui } from "./ui.ts";
 
 /** One thing that deploy would change. */
 export interface Change {
-  readonly action: "create" | "add" | "remove" | "change" | "start" | "restart" | "reload";
+  readonly action: "create" | "add" | "remove" | "replace" | "change" | "start" | "restart" | "reload";
   /** `app4`, `balancer`, `health/interval` */
   readonly what: string;
   readonly detail: string;

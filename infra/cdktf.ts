@@ -39,6 +39,3 @@ export {
   TerraformStack,
 } from "cdktf";
 export { Construct } from "constructs";
-
-/** Of the provider that these bindings were made from: `terraform init` gets this one and no other. */
-export const AWS_PROVIDER_VERSION = "6.25.0";

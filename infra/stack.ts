@@ -2,7 +2,6 @@
 import { Access } from "./access.ts";
 import { Balancer } from "./balancer.ts";
 import {
-  AWS_PROVIDER_VERSION,
   AwsProvider,
   type Construct,
   DataAwsRoute53Zone,
@@ -11,17 +10,14 @@ import {
   S3Backend,
   TerraformStack,
 } from "./cdktf.ts";
+import { APP_DISK, BALANCER_DISK } from "./disks.ts";
 import { Firewall } from "./firewall.ts";
 import { Images } from "./image.ts";
 import { Machine } from "./machine.ts";
 import { named } from "./named.ts";
 import { Network } from "./network.ts";
+import { AWS_PROVIDER_VERSION } from "./provider-version.ts";
 import type { StackSettings } from "./settings.ts";
-
-/** GiB; an app's state is on it, and a copy of that on every other node. */
-const APP_DISK = 16;
-/** GiB; the journal has a volume of its own. */
-const BALANCER_DISK = 16;
 
 export class ClusterStack extends TerraformStack {
   constructor(scope: Construct, settings: StackSettings) {
