@@ -19,6 +19,8 @@ export interface ChangeContext {
   readonly ui: Ui;
   /** Shows the output of the tools that are run, as it is. */
   readonly verbose: boolean;
+  /** Nobody is to be asked: `--yes`. */
+  readonly yes: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -79,6 +81,8 @@ export interface Target {
   reach(config: ClusterConfig, signal: AbortSignal, options?: ReachOptions): Promise<Reached>;
   /** What deploy would change; changes nothing. */
   plan(config: ClusterConfig, context: ChangeContext): Promise<readonly Change[]>;
+  /** What a month of it costs, for people; absent where it costs nothing. */
+  cost?(config: ClusterConfig): Promise<string>;
   /** Makes it as the config says; @returns what was changed: nothing, if it already was so */
   deploy(config: ClusterConfig, context: ChangeContext): Promise<readonly Change[]>;
   /** Throws where that many nodes can't be, or more than their number would change; changes nothing. */

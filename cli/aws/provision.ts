@@ -6,10 +6,13 @@ import type { Change } from "../target.ts";
 import { type Outputs, parseOutputs } from "./outputs.ts";
 import { type PlanJson, planChanges } from "./plan-changes.ts";
 import { followTerraform, runTerraform } from "./terraform.ts";
-import { applyArgs, outputArgs, PLAN_FILE, planArgs, showPlanArgs } from "./terraform-argv.ts";
+import { applyArgs, LOOK_FILE, outputArgs, PLAN_FILE, planArgs, showPlanArgs } from "./terraform-argv.ts";
 import { terraformError } from "./terraform-errors.ts";
 import { renderProgress, TerraformEvents } from "./terraform-events.ts";
 import type { Workspace } from "./workspace.ts";
+
+/** As much of a workspace as Terraform itself needs. */
+export type Work = Pick<Workspace, "terraform" | "where" | "signal">;
 
 export interface Planned {
   /** As Terraform says it. */
@@ -19,25 +22,35 @@ export interface Planned {
   readonly needed: boolean;
 }
 
-/** Asks AWS what is there; changes nothing. The plan stays in a file until it is applied or thrown away. */
-export async function planMachines(work: Workspace, destroy = false): Promise<Planned> {
+/** What lbctl.yaml would change; nobody applies this plan. */
+export async function lookAhead(work: Work): Promise<Planned> {
+  try {
+    return await plan(work, LOOK_FILE, {});
+  } finally {
+    await rm(join(work.where.dir, LOOK_FILE), { force: true });
+  }
+}
+
+/** Asks AWS what is there. The plan stays in a file until it is applied or thrown away. */
+export function planMachines(work: Work, options: { readonly destroy?: boolean } = {}): Promise<Planned> {
+  return plan(work, PLAN_FILE, options);
+}
+
+async function plan(work: Work, file: string, options: { readonly destroy?: boolean }): Promise<Planned> {
   const events = new TerraformEvents();
   const { terraform, where, signal } = work;
-  const ran = await followTerraform(terraform, where.dir, planArgs({ destroy }), signal, (line) =>
-    events.take(line),
-  );
+  const args = planArgs(file, options);
+  const ran = await followTerraform(terraform, where.dir, args, signal, (line) => events.take(line));
   signal.throwIfAborted();
-  if (ran.code !== 0 && ran.code !== 2) {
-    throw terraformError("plan", events.errors, ran.stderr, where);
-  }
-  const shown = await runTerraform(terraform, where.dir, showPlanArgs(), signal);
+  if (ran.code !== 0 && ran.code !== 2) throw terraformError("plan", events.errors, ran.stderr, where);
+  const shown = await runTerraform(terraform, where.dir, showPlanArgs(file), signal);
   if (shown.code !== 0) throw terraformError("show the plan", [], shown.stderr, where);
-  const plan = JSON.parse(shown.stdout) as PlanJson;
-  return { plan, changes: planChanges(plan), needed: ran.code === 2 };
+  const found = JSON.parse(shown.stdout) as PlanJson;
+  return { plan: found, changes: planChanges(found), needed: ran.code === 2 };
 }
 
 /** @param say which resource is being made, changed, deleted; how many are done */
-export async function applyMachines(work: Workspace, say: (detail: string) => void): Promise<void> {
+export async function applyMachines(work: Work, say: (detail: string) => void): Promise<void> {
   const events = new TerraformEvents();
   const { terraform, where, signal } = work;
   const ran = await followTerraform(terraform, where.dir, applyArgs(), signal, (line) => {
@@ -49,7 +62,7 @@ export async function applyMachines(work: Workspace, say: (detail: string) => vo
 }
 
 /** A plan is of one moment, and holds what the configuration does. */
-export async function forgetPlan({ where }: Workspace): Promise<void> {
+export async function forgetPlan({ where }: Work): Promise<void> {
   await rm(join(where.dir, PLAN_FILE), { force: true });
 }
 

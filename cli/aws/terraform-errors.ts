@@ -1,5 +1,6 @@
 /** What Terraform and AWS complain of, as what to do about it. */
 import { UserError } from "../errors.ts";
+import { shellWord } from "../tools/format.ts";
 import type { Diagnostic } from "./terraform-events.ts";
 
 export interface Where {
@@ -55,7 +56,7 @@ const KNOWN: readonly Known[] = [
     message: (_, text) => lockedBy(text),
     next: ({ program, dir }, text) => [
       "wait until that is done, then the same command again",
-      `${program} -chdir=${dir} force-unlock ${field(text, "ID") ?? "ID"}   # only when nobody is at work any more`,
+      `${program} -chdir=${shellWord(dir)} force-unlock ${field(text, "ID") ?? "ID"}   # only when nobody is at work any more`,
     ],
   },
   {
@@ -135,7 +136,9 @@ const KNOWN: readonly Known[] = [
     code: "state_moved",
     found: /Backend configuration changed|Backend initialization required/,
     message: () => "expected the state to be where it was, got another place in lbctl.yaml (aws/state)",
-    next: ({ program, dir }) => [`${program} -chdir=${dir} init -migrate-state   # moves it there`],
+    next: ({ program, dir }) => [
+      `${program} -chdir=${shellWord(dir)} init -migrate-state   # moves it there`,
+    ],
   },
   {
     code: "provider_not_available",
@@ -168,7 +171,7 @@ export function terraformError(
   return new UserError(`expected ${where.program} to ${doing}, got an error`, {
     code: "terraform_failed",
     problems,
-    next: [`${where.program} -chdir=${where.dir} plan   # shows it whole`, AGAIN],
+    next: [`${where.program} -chdir=${shellWord(where.dir)} plan   # shows it whole`, AGAIN],
   });
 }
 

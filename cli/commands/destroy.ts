@@ -16,7 +16,7 @@ export class Destroy extends BaseCommand {
     const { flags } = await this.parse(Destroy);
     const { destroy } = await import("../operations/destroy.ts");
     const options = { yes: flags.yes, keepData: flags["keep-data"] };
-    const result = await destroy(flags.config, options, this.context(flags.json, flags.verbose));
+    const result = await destroy(flags.config, options, this.context(flags.json, flags));
     const done = options.keepData ? "is stopped; lbctl deploy goes on with its data" : "is gone";
     this.show(result, flags.json, ({ name, destroyed }) =>
       destroyed ? `cluster "${name}" ${done}` : `nothing to do: there is no cluster "${name}"`,

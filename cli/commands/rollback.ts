@@ -11,7 +11,7 @@ export class Rollback extends BaseCommand {
     const { flags } = await this.parse(Rollback);
     const { rollback } = await import("../operations/deploy.ts");
     const { renderDeployed, deployedAsJson } = await import("../tools/render-deployed.ts");
-    const done = await rollback(flags.config, this.context(flags.json, flags.verbose));
+    const done = await rollback(flags.config, this.context(flags.json, flags));
     if (flags.json) this.show(deployedAsJson(done), true, String);
     else this.log(renderDeployed(done));
   }

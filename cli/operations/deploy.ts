@@ -34,3 +34,9 @@ export async function plan(
   const config = await loadClusterConfig(configFlag);
   return (await targetOf(config)).plan(config, context);
 }
+
+/** What a month of it would cost, for people; null where it costs nothing. */
+export async function costOf(configFlag: string | undefined): Promise<string | null> {
+  const config = await loadClusterConfig(configFlag);
+  return (await (await targetOf(config)).cost?.(config)) ?? null;
+}

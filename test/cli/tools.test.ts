@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { awsSchema } from "../../cli/aws/aws-config.ts";
 import type { ClusterConfig } from "../../cli/cluster-config.ts";
 import { backoff } from "../../cli/local/backoff.ts";
 import { type ClusterRecord, digest, type Goal, goalOf, type Programs } from "../../cli/local/goal.ts";
@@ -30,6 +31,7 @@ const config: ClusterConfig = {
   proxy: {},
   hosts: null,
   app: { kind: "reference" },
+  aws: awsSchema.parse({}),
 };
 
 test("the balancer's command line", () => {
