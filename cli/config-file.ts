@@ -35,7 +35,7 @@ const schema = z.strictObject(
     ports: z
       .strictObject(
         {
-          /** 8080, for target hosts 80. */
+          /** 8080; where the balancer has a machine of its own, 80. */
           traffic: port(65_535).nullable().default(null),
           admin: port(65_535).default(1936),
           apps: port(LAST_APPS).default(4567),
@@ -91,11 +91,12 @@ export async function loadClusterConfig(configFlag?: string): Promise<ClusterCon
 }
 
 function complete(checked: Checked, file: string | null, dir: string): ClusterConfig {
-  const traffic = checked.ports.traffic ?? (checked.target === "hosts" ? 80 : 8080);
+  const traffic = checked.ports.traffic ?? (checked.target === "local" ? 8080 : 80);
   return { ...checked, ports: { ...checked.ports, traffic }, file, dir };
 }
 
-function problemsTogether({ target, ports, hosts, nodes, app }: ClusterConfig): string[] {
+function problemsTogether({ target, ports, hosts, aws, nodes, app }: ClusterConfig): string[] {
+  if (target === "aws") return [...sharedPort(ports), ...awsProblems(aws)];
   if (target !== "hosts") {
     return [
       ...portProblems(ports),

@@ -4,7 +4,7 @@ import type { Change } from "./target.ts";
 
 /** @throws UserError where deploy would change more than the number of nodes */
 export function refuseOtherChanges(changes: readonly Change[]): void {
-  const others = changes.filter(({ action }) => action === "change" || action === "restart");
+  const others = changes.filter(({ action }) => ["change", "replace", "restart"].includes(action));
   if (others.length === 0) return;
   throw new UserError(
     "expected only the number of nodes to change, got other changes that wait for a deploy",

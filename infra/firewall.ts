@@ -31,7 +31,7 @@ export class Firewall extends Construct {
 
   constructor(scope: Construct, id: string, { settings, vpcId }: FirewallProps) {
     super(scope, id);
-    const { cluster, access, adminAddresses, trafficAddresses, trafficPorts, adminPort, appPort } = settings;
+    const { cluster, access, adminAddresses, trafficAddresses, trafficPorts, adminPorts, appPort } = settings;
     const group = (name: string, description: string) =>
       named(
         name,
@@ -54,7 +54,7 @@ export class Firewall extends Construct {
     const to = (other: SecurityGroup | string, port: number) => ({ way: "out", port, other }) as const;
     const rules = (of: SecurityGroup, list: readonly Rule[]) =>
       list.map((one) => rule(this, cluster, of, one));
-    const admin = access === "ssh" ? [SSH, adminPort] : [adminPort];
+    const admin = access === "ssh" ? [SSH, ...adminPorts] : adminPorts;
     const between = access === "ssh" ? [appPort, EXPORTER, SSH] : [appPort, EXPORTER];
     // Packages, and Session Manager; names and time are the VPC's own, which no group filters.
     const outside = [HTTP, HTTPS].map((port) => to(WORLD, port));

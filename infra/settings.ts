@@ -28,12 +28,13 @@ export interface StackSettings {
   readonly image: string | null;
   /** `ssm`: by Session Manager, no port 22 anywhere. `ssh`: from adminAddresses to the balancer, and on from there. */
   readonly access: "ssm" | "ssh";
-  /** CIDR blocks that may reach the stats page (1936) and, with access `ssh`, port 22 of the balancer. */
+  /** CIDR blocks that may reach adminPorts and, with access `ssh`, port 22 of the balancer. */
   readonly adminAddresses: readonly string[];
   /** CIDR blocks that clients come from. */
   readonly trafficAddresses: readonly string[];
   readonly trafficPorts: readonly number[];
-  readonly adminPort: number;
+  /** Stats page and admin API, and the pages of what monitors. */
+  readonly adminPorts: readonly number[];
   readonly appPort: number;
   /** OpenSSH's one-line form. */
   readonly publicKey: string;

@@ -1,11 +1,10 @@
 /** What a machine does once, at its first start; Ansible does the rest. */
-import { basename } from "node:path";
 import type { Architecture } from "./settings.ts";
 
 /** Where the balancer's second volume is mounted. */
 export const JOURNAL_VOLUME = "/srv/lb-data";
-/** What is kept on it, and so outlives the machine. */
-export const ON_JOURNAL_VOLUME = ["/var/lib/lb-proxy", "/var/lib/lbctl"];
+/** What is kept on it, and so outlives the machine: the journal, what lbctl records of the cluster, and keys. */
+export const ON_JOURNAL_VOLUME = ["/var/lib/lb-proxy", "/var/lib/lbctl", "/etc/lbctl"];
 
 export interface FirstStart {
   readonly architecture: Architecture;
@@ -45,7 +44,7 @@ function installAgent(region: string, architecture: Architecture): string[] {
 
 /**
  * By the volume's id, which the kernel's device names say nothing about. Formatted only when blkid says for certain that
- * nothing is on it (2). Both folders are on it: the journal, and what lbctl keeps of the cluster there.
+ * nothing is on it (2). Folders are bound from it to where Ansible expects them.
  */
 function mountJournal(volume: string): string[] {
   const options = "defaults,noatime,x-systemd.device-timeout=600";
@@ -61,7 +60,7 @@ function mountJournal(volume: string): string[] {
     "systemctl daemon-reload",
     `mount ${JOURNAL_VOLUME}`,
     ...ON_JOURNAL_VOLUME.flatMap((folder) => {
-      const source = `${JOURNAL_VOLUME}/${basename(folder)}`;
+      const source = `${JOURNAL_VOLUME}/${folder.slice(1).replaceAll("/", "-")}`;
       return [
         `mkdir -p ${source} ${folder}`,
         `echo "${source} ${folder} none bind,x-systemd.requires-mounts-for=${JOURNAL_VOLUME} 0 0" >>/etc/fstab`,

@@ -1,6 +1,7 @@
 /** `aws:` of lbctl.yaml: what the machines are to be, and where. */
 import { z } from "zod";
 import type { GivenNetwork, LocalState, MadeNetwork, StackSettings } from "../../infra/settings.ts";
+import type { HostsConfig } from "../hosts-config.ts";
 
 export interface AwsConfig
   extends Pick<
@@ -17,6 +18,7 @@ export interface AwsConfig
     | "journal"
     | "tags"
   > {
+  readonly monitoring: Pick<HostsConfig["monitoring"], "prometheus" | "grafana">;
   readonly network: MadeNetwork | GivenNetwork;
   readonly state: LocalState | S3StateSetting;
 }
@@ -70,6 +72,17 @@ export const awsSchema = z.strictObject(
         },
       )
       .default({ cidr: "10.80.0.0/16" }),
+    monitoring: z
+      .strictObject(
+        {
+          prometheus: z
+            .enum(["distribution", "none"], { error: "distribution or none" })
+            .default("distribution"),
+          grafana: z.enum(["vendor", "none"], { error: "vendor or none" }).default("vendor"),
+        },
+        { error: "a mapping like { prometheus: distribution, grafana: none }" },
+      )
+      .prefault({}),
     dns: z
       .strictObject(
         { zone: z.string(), name: z.string() },

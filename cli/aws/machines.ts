@@ -1,72 +1,56 @@
-/** Terraform's outputs as hosts: how SSH gets to each, and under which address the others know it. */
-import { join } from "node:path";
+/** Terraform's outputs as hosts: how SSH gets to each, and under which address the others know it. Pure. */
 import type { ClusterConfig } from "../cluster-config.ts";
-import { UserError } from "../errors.ts";
 import type { Machine, Machines } from "../hosts/machines.ts";
-import { readJson, type StatePaths, statePaths, writeJson } from "../state.ts";
 import { shellWord } from "../tools/format.ts";
-import { nodeNames } from "../tools/proxy-config.ts";
 import type { Outputs } from "./outputs.ts";
-import { keyFile, terraformDir } from "./workspace.ts";
 
 /** The user of Debian's images. */
-export const USER = "admin";
+const USER = "admin";
 
-/** Kept beside the state, so that status and logs ask neither Terraform nor AWS. */
-export function outputsFile(state: StatePaths): string {
-  return join(terraformDir(state), "outputs.json");
+interface Ids {
+  readonly instance_id: string;
+  readonly private_ip: string;
 }
 
-export async function keepOutputs(state: StatePaths, outputs: Outputs): Promise<void> {
-  await writeJson(outputsFile(state), outputs);
-}
-
-/** @returns null where no machine has been made, as far as is known here */
-export async function keptOutputs(state: StatePaths): Promise<Outputs | null> {
-  return readJson<Outputs>(outputsFile(state));
-}
-
-/** @throws UserError where nothing is deployed */
-export async function machinesOf(config: ClusterConfig): Promise<Machines> {
-  const state = statePaths(config.dir, config.name);
-  const outputs = await keptOutputs(state);
-  if (outputs) return toMachines(config, outputs, keyFile(state));
-  throw new UserError(`expected a deployed cluster "${config.name}", got no machines`, {
-    code: "not_deployed",
-    next: ["lbctl deploy"],
-  });
-}
-
-/** Those of the nodes that are wanted. */
-export function toMachines(config: ClusterConfig, outputs: Outputs, key: string): Machines {
-  const wanted = config.nodes === null ? null : new Set(nodeNames(config.nodes));
-  const nodes = outputs.nodes.filter(({ name }) => wanted === null || wanted.has(name));
-  const { access } = config.aws;
-  const gate = outputs.balancer;
+/** @param key private key file, absolute */
+export function toMachines(
+  { aws }: ClusterConfig,
+  { balancer: front, nodes }: Outputs,
+  key: string,
+): Machines {
   const machine = (
     name: string,
-    { instance_id, private_ip }: { instance_id: string; private_ip: string },
-  ): Machine => ({
+    { instance_id, private_ip }: Ids,
+    way: Pick<Machine, "address" | "sshArgs">,
+  ) => ({
     name,
-    address: access === "ssm" ? instance_id : name === "balancer" ? gate.address : private_ip,
     inside: private_ip,
     user: USER,
     port: 22,
     key,
-    sshArgs:
-      access === "ssm" ? bySessionManager(config) : name === "balancer" ? [] : through(gate.address, key),
+    // A machine that takes another's place is another host to SSH, and its key a new one.
+    ...(aws.access === "ssm"
+      ? { address: instance_id, sshArgs: bySessionManager(aws.region, aws.profile) }
+      : way),
   });
-  const balancer = machine("balancer", gate);
+  const balancer = machine("balancer", front, { address: front.address, sshArgs: [] });
   return {
     balancer,
-    apps: nodes.map((node) => machine(node.name, node)),
+    apps: nodes.map((node) =>
+      machine(node.name, node, { address: node.private_ip, sshArgs: through(front.address, key) }),
+    ),
     monitoring: balancer,
-    traffic: gate.address,
+    traffic: front.address,
+    acceptNewHostKeys: true,
+    adminAddresses: aws.adminAddresses,
+    prometheus: aws.monitoring.prometheus,
+    grafana: aws.monitoring.grafana,
+    artifacts: null,
   };
 }
 
 /** SSH's bytes go through Session Manager: no open port, and who may is IAM's to say. %h is the instance's id. */
-function bySessionManager({ aws: { region, profile } }: ClusterConfig): string[] {
+function bySessionManager(region: string, profile: string | null): string[] {
   const command = [
     "aws ssm start-session --target %h --document-name AWS-StartSSHSession --parameters portNumber=%p",
     `--region ${region}`,
@@ -77,8 +61,6 @@ function bySessionManager({ aws: { region, profile } }: ClusterConfig): string[]
 
 /** Nodes have no public address: on from the balancer, where no key is left. */
 function through(gate: string, key: string): string[] {
-  return [
-    "-o",
-    `ProxyCommand=ssh -i ${shellWord(key)} -o StrictHostKeyChecking=accept-new -W %h:%p ${USER}@${gate}`,
-  ];
+  const command = `ssh -i ${shellWord(key)} -o BatchMode=yes -o StrictHostKeyChecking=accept-new -W %h:%p ${USER}@${gate}`;
+  return ["-o", `ProxyCommand=${command}`];
 }

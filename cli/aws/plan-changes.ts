@@ -48,7 +48,7 @@ export function planChanges(plan: PlanJson): Change[] {
  */
 export function refuseLosingAllNodes(plan: PlanJson): void {
   const nodes = managed(plan).filter(
-    ({ type, name, change }) => type === "aws_instance" && NODE.test(name) && change.before !== null,
+    ({ type, name, change }) => type === "aws_instance" && isNode(name) && change.before !== null,
   );
   const lost = nodes.filter(({ change }) => change.actions.includes("delete"));
   if (nodes.length === 0 || lost.length < nodes.length) return;
@@ -67,14 +67,31 @@ export function refuseLosingAllNodes(plan: PlanJson): void {
   );
 }
 
-/** Names of nodes whose machine would be another one, or gone. */
-export function lostNodes(plan: PlanJson): string[] {
+/** Machines that would come, in the place of another or not: `balancer`, `app4`. */
+export function madeMachines(plan: PlanJson): string[] {
+  return machines(plan, (actions) => actions.includes("create"));
+}
+
+/** Nodes whose machine would go for good. */
+export function removedNodes(plan: PlanJson): string[] {
+  return machines(plan, (actions) => actions.includes("delete") && !actions.includes("create")).filter(
+    isNode,
+  );
+}
+
+/** Nodes whose machine would be another one. */
+export function replacedNodes(plan: PlanJson): string[] {
+  return machines(plan, (actions) => actions.includes("delete") && actions.includes("create")).filter(isNode);
+}
+
+function machines(plan: PlanJson, fits: (actions: readonly string[]) => boolean): string[] {
   return managed(plan)
-    .filter(
-      ({ type, name, change }) =>
-        type === "aws_instance" && NODE.test(name) && change.actions.includes("delete"),
-    )
+    .filter(({ type, change }) => type === "aws_instance" && fits(change.actions))
     .map(({ name }) => name);
+}
+
+function isNode(name: string): boolean {
+  return NODE.test(name);
 }
 
 function managed({ resource_changes = [] }: PlanJson): readonly ResourceChange[] {

@@ -3,20 +3,19 @@ import type { StackSettings } from "../../infra/settings.ts";
 import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 
-/** Of a host: the same for every cluster, as each has machines of its own. */
-export const HTTP_PORT = 80;
-export const ADMIN_PORT = 1936;
-export const APP_PORT = 4567;
+/** Of the pages that the monitoring host shows to administrators: Grafana, Prometheus, Alertmanager. */
+const PAGES = [3000, 9090, 9093];
 
 export function stackSettings(config: ClusterConfig, publicKey: string): StackSettings {
-  const { state, ...aws } = config.aws;
+  const { state, monitoring: _, ...aws } = config.aws;
+  const { traffic, admin, apps } = config.ports;
   return {
     ...aws,
     cluster: config.name,
     nodes: nodeNames(config.nodes ?? DEFAULT_NODES),
-    trafficPorts: [HTTP_PORT],
-    adminPort: ADMIN_PORT,
-    appPort: APP_PORT,
+    trafficPorts: [traffic],
+    adminPorts: [admin, ...PAGES],
+    appPort: apps,
     publicKey,
     state:
       state.backend === "local"

@@ -1,20 +1,25 @@
 /** Target `aws`: Terraform makes the machines; from then on they are hosts like any others. */
 import { rm } from "node:fs/promises";
+import { AdminClient } from "../admin-client.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
+import { readRecord } from "../hosts/record.ts";
+import { hostsTarget } from "../hosts/target.ts";
 import { refuseOtherChanges } from "../other-changes.ts";
 import { statePaths } from "../state.ts";
-import type { Change, ChangeContext, DestroyOptions, Target } from "../target.ts";
+import type { Change, ChangeContext, DestroyOptions, Finding, Target } from "../target.ts";
+import { plural } from "../tools/format.ts";
 import { confirmChanges } from "./confirm.ts";
 import { renderCost } from "./cost.ts";
 import { awsFindings } from "./doctor.ts";
-import { keepOutputs, outputsFile } from "./machines.ts";
-import { lostNodes, refuseLosingAllNodes } from "./plan-changes.ts";
+import { waitForMachines } from "./first-start.ts";
+import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
+import { madeMachines, refuseLosingAllNodes, removedNodes, replacedNodes } from "./plan-changes.ts";
 import { applyMachines, lookAhead, type Planned, planMachines, readOutputs } from "./provision.ts";
 import { stackSettings } from "./stack-settings.ts";
 import { isBegun, prepare, type Workspace } from "./workspace.ts";
 
-/** @param hosts installs on machines that are there, and talks to them */
+/** @param hosts installs on the machines that there are, and talks to them */
 export function awsTarget(hosts: Target): Target {
   return {
     ...hosts,
@@ -24,12 +29,11 @@ export function awsTarget(hosts: Target): Target {
     checkScale: (config, nodes, context) => checkScale(hosts, config, nodes, context),
     scale: (config, context) => change(hosts, config, context, "scale"),
     destroy,
-    doctor: async (config, fix, signal) => [
-      ...(await awsFindings(config, signal)),
-      ...(await hosts.doctor(config, fix, signal)),
-    ],
+    doctor: (config, fix, signal) => doctor(hosts, config, fix, signal),
   };
 }
+
+export const madeHosts = awsTarget(hostsTarget(machinesOf));
 
 async function plan(
   hosts: Target,
@@ -38,14 +42,13 @@ async function plan(
 ): Promise<readonly Change[]> {
   const work = await prepare(config, context.signal);
   const planned = await lookAhead(work);
-  const there = await known(work);
-  // What is to be installed on machines that are not there, nobody can ask yet.
-  const remaining = there?.filter((name) => !lostNodes(planned.plan).includes(name)) ?? [];
-  if (remaining.length === 0) return planned.changes;
-  return [...planned.changes, ...(await hosts.plan(config, context))];
+  await learn(work);
+  // What is to be installed on machines that are not there yet, nobody can ask.
+  const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(work.state)) !== null;
+  return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
 }
 
-/** Machines that go leave the balancer first; machines that come get their software and join. */
+/** Nodes that go leave the balancer before their machines do; machines that come get their software and join. */
 async function change(
   hosts: Target,
   config: ClusterConfig,
@@ -54,40 +57,72 @@ async function change(
 ): Promise<readonly Change[]> {
   const { ui, signal } = context;
   const work = await prepare(config, signal);
-  let planned: Planned | null = null;
-  await ui.steps([
-    {
-      title: "Ask AWS what is there",
-      run: async () => {
-        planned = await planMachines(work);
-      },
-    },
-  ]);
-  const { plan: found, changes, needed } = planned ?? (await planMachines(work));
-  refuseLosingAllNodes(found);
-  await confirmChanges(changes, renderCost(stackSettings(config, "")), context);
-  const leaving = lostNodes(found);
-  const there = await known(work);
-  const left = leaving.length > 0 && there ? await leave(hosts, config, context, there, leaving) : [];
-  if (needed) {
-    await ui.steps([
-      { title: `Apply ${changes.length} changes at AWS`, run: (say) => applyMachines(work, say) },
-    ]);
-    await known(work);
+  const planned = await compare(work, context);
+  refuseLosingAllNodes(planned.plan);
+  await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
+  await learn(work);
+  const left = await leave(hosts, config, planned, context);
+  if (planned.needed) {
+    const title = `Apply ${plural(planned.changes.length, "change")} at AWS`;
+    await ui.steps([{ title, run: (say) => applyMachines(work, say) }]);
+    await learn(work);
   }
-  return [...changes, ...left, ...(await hosts[how](config, context))];
+  await waitForNew(work, planned, context);
+  return [...planned.changes, ...left, ...(await hosts[how](config, context))];
 }
 
-/** As a removal, also where a machine of the same name comes after it: that one knows nothing of what it should. */
+async function compare(work: Workspace, { ui }: ChangeContext): Promise<Planned> {
+  const found: Planned[] = [];
+  await ui.steps([
+    { title: "Compare with what is at AWS", run: async () => void found.push(await planMachines(work)) },
+  ]);
+  const [planned] = found;
+  if (!planned) throw new Error("expected a plan, got none");
+  return planned;
+}
+
+/** Without a failed request; a machine that takes the place of another starts as a node without history. */
 async function leave(
   hosts: Target,
   config: ClusterConfig,
+  { plan: found }: Planned,
   context: ChangeContext,
-  there: readonly string[],
-  leaving: readonly string[],
 ): Promise<readonly Change[]> {
-  const staying = there.filter((name) => !leaving.includes(name));
-  return await hosts.scale({ ...config, nodes: staying.length, aws: { ...config.aws } }, context);
+  const replaced = replacedNodes(found);
+  if (replaced.length > 0) {
+    await using reached = await hosts.reach(config, context.signal);
+    const admin = new AdminClient(reached.cluster, context.signal);
+    for (const name of replaced) await admin.drain(name, false);
+  }
+  return removedNodes(found).length > 0 ? await hosts.scale(config, context) : [];
+}
+
+/** Those of this plan, and those that an earlier command left before anything was installed. */
+async function waitForNew(
+  work: Workspace,
+  { plan: found }: Planned,
+  { ui, signal }: ChangeContext,
+): Promise<void> {
+  const made = new Set(madeMachines(found));
+  const machines = await machinesOf(work.config);
+  const known = await knownAddresses(work);
+  const fresh = [machines.balancer, ...machines.apps].filter(
+    ({ name, address }) => made.has(name) || !known.has(address),
+  );
+  if (fresh.length === 0) return;
+  await ui.steps([
+    {
+      title: `Wait for ${plural(fresh.length, "new machine")}`,
+      run: (say) => waitForMachines(fresh, machines, work.state, signal, say),
+    },
+  ]);
+}
+
+async function knownAddresses({ config, state }: Workspace): Promise<ReadonlySet<string>> {
+  const record = await readRecord(state);
+  if (record?.target !== config.target) return new Set();
+  const { balancer } = await machinesOf(config);
+  return new Set([balancer.address, ...record.nodes.map(({ address }) => address)]);
 }
 
 async function checkScale(
@@ -97,40 +132,54 @@ async function checkScale(
   context: ChangeContext,
 ): Promise<void> {
   refuseOtherChanges((await lookAhead(await prepare(config, context.signal))).changes);
-  await hosts.checkScale(config, nodes, context);
+  // Machines of those that come are not there to be looked at.
+  const there = (await machinesOf(config)).apps.length;
+  await hosts.checkScale(config, Math.min(nodes, there), context);
 }
 
 async function destroy(
   config: ClusterConfig,
   { keepData }: DestroyOptions,
-  context: ChangeContext,
+  { ui, signal }: ChangeContext,
 ): Promise<void> {
-  if (keepData) {
-    throw new UserError(
-      "expected destroy without --keep-data, got it: data on machines goes with the machines",
-      {
-        code: "keep_data_not_possible",
-        exitCode: 2,
-        next: ["lbctl destroy", "docs/aws.md tells how to keep the journal's volume, or a snapshot of it"],
-      },
-    );
-  }
-  const { ui, signal } = context;
+  if (keepData) throw noDataKept();
   const state = statePaths(config.dir, config.name);
   if (await isBegun(state)) {
     const work = await prepare(config, signal);
     await ui.steps([
-      { title: "Ask AWS what is there", run: async () => void (await planMachines(work, { destroy: true })) },
+      {
+        title: "Compare with what is at AWS",
+        run: async () => void (await planMachines(work, { destroy: true })),
+      },
       { title: "Remove every machine", run: (say) => applyMachines(work, say) },
     ]);
   }
   await rm(state.dir, { recursive: true, force: true });
 }
 
-/** Names of the nodes whose machines are there; kept for whoever asks later without Terraform. */
-async function known(work: Workspace): Promise<readonly string[] | null> {
-  const outputs = await readOutputs(work);
-  if (outputs) await keepOutputs(work.state, outputs);
-  else await rm(outputsFile(work.state), { force: true });
-  return outputs?.nodes.map(({ name }) => name) ?? null;
+function noDataKept(): UserError {
+  return new UserError(
+    "expected destroy without --keep-data, got it: data on machines goes with the machines",
+    {
+      code: "keep_data_not_possible",
+      exitCode: 2,
+      next: ["lbctl destroy", "docs/aws.md tells how to keep a snapshot of the journal's volume"],
+    },
+  );
+}
+
+/** Before the first deploy there are no hosts to look at. */
+async function doctor(
+  hosts: Target,
+  config: ClusterConfig,
+  fix: boolean,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const made = (await keptOutputs(statePaths(config.dir, config.name))) !== null;
+  return [...(await awsFindings(config, signal)), ...(made ? await hosts.doctor(config, fix, signal) : [])];
+}
+
+/** Kept for whoever asks later without Terraform. */
+async function learn(work: Workspace): Promise<void> {
+  await keepOutputs(work.state, await readOutputs(work));
 }

@@ -224,13 +224,15 @@ test("the same settings give the same text", () => {
 test("access by SSH: port 22 from administrators to the balancer and on to nodes; no agent, no rights at AWS", () => {
   const stack = stackOf({ access: "ssh", adminAddresses: ["192.0.2.0/24", "2001:db8::/64"] });
   assert.deepEqual(
-    allowed(stack, "in").filter((rule) => / (22|1936) /.test(rule)),
+    allowed(stack, "in").filter((rule) => / (22|1936|3000) /.test(rule)),
     [
       "apps 22 from balancer",
       "balancer 1936 from 192.0.2.0/24",
       "balancer 1936 from 2001:db8::/64",
       "balancer 22 from 192.0.2.0/24",
       "balancer 22 from 2001:db8::/64",
+      "balancer 3000 from 192.0.2.0/24",
+      "balancer 3000 from 2001:db8::/64",
     ],
   );
   assert.equal(stack.resource.aws_iam_role, undefined);

@@ -29,7 +29,7 @@ export function settings(changes: Partial<StackSettings> & { readonly count?: nu
     adminAddresses: [],
     trafficAddresses: ["0.0.0.0/0"],
     trafficPorts: [80],
-    adminPort: 1936,
+    adminPorts: [1936, 3000],
     appPort: 4567,
     publicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGRtbXkgZHVtbXkgZHVtbXkgZHVtbXkgZHVtbXkh lbctl-shop",
     network: { cidr: "10.80.0.0/16" },

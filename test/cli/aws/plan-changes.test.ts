@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  lostNodes,
+  madeMachines,
   type PlanJson,
   planChanges,
   refuseLosingAllNodes,
+  removedNodes,
+  replacedNodes,
 } from "../../../cli/aws/plan-changes.ts";
 import { UserError } from "../../../cli/errors.ts";
 
@@ -44,7 +46,9 @@ test("what Terraform would do, in lbctl's words", () => {
     { action: "replace", what: "aws_instance.app3", detail: "another ami" },
     { action: "create", what: "aws_ebs_volume.journal", detail: "20 GiB" },
   ]);
-  assert.deepEqual(lostNodes(plan), ["app5", "app2", "app3"]);
+  assert.deepEqual(madeMachines(plan), ["app4", "app2", "app3"]);
+  assert.deepEqual(removedNodes(plan), ["app5"]);
+  assert.deepEqual(replacedNodes(plan), ["app2", "app3"]);
   assert.doesNotThrow(() => refuseLosingAllNodes(plan));
 });
 
