@@ -19,18 +19,26 @@ import { applyMachines, lookAhead, type Planned, planMachines, readOutputs } fro
 import { stackSettings } from "./stack-settings.ts";
 import { isBegun, prepare, type Workspace } from "./workspace.ts";
 
-/** @param hosts installs on the machines that there are, and talks to them */
-export function awsTarget(hosts: Target): Target {
+/**
+ * @param hosts installs on the machines that there are, and talks to them
+ * @param wait until new machines let SSH in
+ */
+export function awsTarget(hosts: Target, wait = waitForMachines): Target {
   return {
     ...hosts,
     plan: (config, context) => plan(hosts, config, context),
     cost: async (config) => renderCost(stackSettings(config, "")),
-    deploy: (config, context) => change(hosts, config, context, "deploy"),
+    deploy: (config, context) => change({ hosts, wait }, config, context, "deploy"),
     checkScale: (config, nodes, context) => checkScale(hosts, config, nodes, context),
-    scale: (config, context) => change(hosts, config, context, "scale"),
+    scale: (config, context) => change({ hosts, wait }, config, context, "scale"),
     destroy,
     doctor: (config, fix, signal) => doctor(hosts, config, fix, signal),
   };
+}
+
+interface Installer {
+  readonly hosts: Target;
+  readonly wait: typeof waitForMachines;
 }
 
 export const madeHosts = awsTarget(hostsTarget(machinesOf));
@@ -50,7 +58,7 @@ async function plan(
 
 /** Nodes that go leave the balancer before their machines do; machines that come get their software and join. */
 async function change(
-  hosts: Target,
+  { hosts, wait }: Installer,
   config: ClusterConfig,
   context: ChangeContext,
   how: "deploy" | "scale",
@@ -67,7 +75,7 @@ async function change(
     await ui.steps([{ title, run: (say) => applyMachines(work, say) }]);
     await learn(work);
   }
-  await waitForNew(work, planned, context);
+  await waitForNew(wait, work, planned, context);
   return [...planned.changes, ...left, ...(await hosts[how](config, context))];
 }
 
@@ -99,6 +107,7 @@ async function leave(
 
 /** Those of this plan, and those that an earlier command left before anything was installed. */
 async function waitForNew(
+  wait: typeof waitForMachines,
   work: Workspace,
   { plan: found }: Planned,
   { ui, signal }: ChangeContext,
@@ -113,7 +122,7 @@ async function waitForNew(
   await ui.steps([
     {
       title: `Wait for ${plural(fresh.length, "new machine")}`,
-      run: (say) => waitForMachines(fresh, machines, work.state, signal, say),
+      run: (say) => wait(fresh, machines, work.state, signal, say),
     },
   ]);
 }

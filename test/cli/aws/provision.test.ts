@@ -38,6 +38,12 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     });
     const again = await planMachines(work);
     assert.deepEqual([again.needed, again.changes], [false, []]);
+    const actions = again.plan.resource_changes?.map(({ change }) => change.actions);
+    assert.deepEqual(
+      actions,
+      [["no-op"], ["no-op"]],
+      "what stays is listed, too: refuseLosingAllNodes counts on it",
+    );
   });
 
   test("what is applied is what was planned, whatever the configuration says since", async (t) => {
