@@ -6,7 +6,10 @@ import { nodeNames } from "../tools/proxy-config.ts";
 /** Of the pages that the monitoring host shows to administrators: Grafana, Prometheus, Alertmanager. */
 const PAGES = [3000, 9090, 9093];
 
-export function stackSettings(config: ClusterConfig, publicKey: string): StackSettings {
+export function stackSettings(
+  config: Pick<ClusterConfig, "name" | "nodes" | "ports" | "aws">,
+  publicKey: string,
+): StackSettings {
   const { state, monitoring: _, ...aws } = config.aws;
   const { traffic, admin, apps } = config.ports;
   return {
