@@ -75,7 +75,7 @@ function outside(of: (type: string) => Named): string[] {
   if (bySession) arrows.push({ from: "Session Manager", label: "no port" });
   return arrows.flatMap(({ from, label }, index) => {
     const y = 115 + index * 34;
-    return [text(20, y + 4, from, "start"), ...arrow(125, y, BALANCER.x, y, label)];
+    return [text(20, y + 4, from, "start"), ...arrow(135, y, BALANCER.x, y, label)];
   });
 }
 
