@@ -1,4 +1,5 @@
 /** A cluster on hosts as tests of pure parts need it. */
+import { awsSchema } from "../../../cli/aws/aws-config.ts";
 import type { ClusterConfig } from "../../../cli/cluster-config.ts";
 import { listedMachines } from "../../../cli/hosts/machines.ts";
 import type { HostsRecord } from "../../../cli/hosts/record.ts";
@@ -33,6 +34,7 @@ export function clusterConfig(changes: Partial<ClusterConfig> = {}): ClusterConf
     hosts: hostsConfig(),
     app: { kind: "reference" },
     proxy: {},
+    aws: awsSchema.parse({}),
     ...changes,
   };
 }
