@@ -1,4 +1,6 @@
 /** What a cluster is to be: lbctl.yaml, checked, with a default for every key (config-file.ts reads it). */
+import type { AwsConfig } from "./aws/aws-config.ts";
+import type { AppConfig, HostsConfig } from "./hosts-config.ts";
 
 export const CONFIG_FILE = "lbctl.yaml";
 export const MAX_NODES = 9;
@@ -7,7 +9,7 @@ export const DEFAULT_NODES = 3;
 export const WHY_NINE = "every write goes to every node, so lbctl is made for fewer than ten";
 
 /** Where a cluster can live. */
-export const TARGETS = ["local"] as const;
+export const TARGETS = ["local", "hosts", "aws"] as const;
 export type TargetName = (typeof TARGETS)[number];
 
 export const MONITORING_SETTINGS = ["auto", "off"] as const;
@@ -39,5 +41,10 @@ export interface ClusterConfig {
   /** auto: on `local`, what is installed of Prometheus, node_exporter and Grafana runs beside the cluster. */
   readonly monitoring: (typeof MONITORING_SETTINGS)[number];
   readonly admin: { readonly user: string };
+  /** Null for another target. */
+  readonly hosts: HostsConfig | null;
+  readonly app: AppConfig;
   readonly proxy: ProxyOverrides;
+  /** For target aws; of no meaning to the others. */
+  readonly aws: AwsConfig;
 }

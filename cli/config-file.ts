@@ -2,6 +2,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigError, checkConfig } from "../proxy/config/config.ts";
+import { awsProblems, awsSchema } from "./aws/aws-config.ts";
 import {
   type ClusterConfig,
   CONFIG_FILE,
@@ -13,6 +14,7 @@ import {
 } from "./cluster-config.ts";
 import { parseConfigText, readConfigText } from "./config-text.ts";
 import { UserError } from "./errors.ts";
+import { appSection, HOSTS_KEYS, hostsProblems, hostsSection } from "./hosts-section.ts";
 import { describeProblems } from "./problems.ts";
 import { statePaths } from "./state.ts";
 import { plural } from "./tools/format.ts";
@@ -34,7 +36,8 @@ const schema = z.strictObject(
     ports: z
       .strictObject(
         {
-          traffic: port(65_535).default(8080),
+          /** 8080; where the balancer has a machine of its own, 80. */
+          traffic: port(65_535).nullable().default(null),
           admin: port(65_535).default(1936),
           apps: port(LAST_APPS).default(4567),
           prometheus: port(65_535).nullable().default(null),
@@ -51,7 +54,10 @@ const schema = z.strictObject(
       )
       .prefault({}),
     monitoring: z.enum(MONITORING_SETTINGS, { error: MONITORING_SETTINGS.join(", ") }).default("auto"),
+    hosts: hostsSection.nullable().default(null),
+    app: appSection.default({ kind: "reference" }),
     proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
+    aws: awsSchema.prefault({}),
   },
   { error: "a mapping like nodes: 3" },
 );
@@ -60,7 +66,11 @@ const KNOWN_KEYS = {
   "": Object.keys(schema.shape),
   ports: ["traffic", "admin", "apps", "prometheus", "nodeExporter", "grafana"],
   admin: ["user"],
+  ...HOSTS_KEYS,
+  aws: Object.keys(awsSchema.shape),
 };
+
+type Checked = z.output<typeof schema>;
 
 /**
  * @param configFlag `--config`; without it `lbctl.yaml` in the working directory, or the defaults if there is none
@@ -74,18 +84,34 @@ export async function loadClusterConfig(configFlag?: string): Promise<ClusterCon
   // An empty file, or one of comments only, is all defaults.
   const found = value ?? {};
   const checked = schema.safeParse(found);
-  const config = checked.success
-    ? { ...checked.data, file: text === null ? null : file, dir: dirname(file) }
-    : null;
+  const config = checked.success ? complete(checked.data, text === null ? null : file, dirname(file)) : null;
   const problems = [
-    ...(checked.success
-      ? portProblems(checked.data.ports)
-      : describeProblems(checked.error, found, KNOWN_KEYS)),
+    ...(config ? problemsTogether(config) : []),
+    ...(checked.success ? [] : describeProblems(checked.error, found, KNOWN_KEYS)),
     ...overrideProblems(found),
     ...(config ? proxyProblems(config) : []),
   ];
   if (!config || problems.length > 0) throw refusal(file, problems);
   return config;
+}
+
+function complete(checked: Checked, file: string | null, dir: string): ClusterConfig {
+  const traffic = checked.ports.traffic ?? (checked.target === "local" ? 8080 : 80);
+  return { ...checked, ports: { ...checked.ports, traffic }, file, dir };
+}
+
+function problemsTogether({ target, ports, hosts, aws, nodes, app }: ClusterConfig): string[] {
+  if (target === "aws") return [...sharedPort(ports), ...awsProblems(aws)];
+  if (target !== "hosts") {
+    return [
+      ...portProblems(ports),
+      ...(hosts ? [`hosts: expected only with target: hosts, got it with ${target}`] : []),
+      ...(app.kind !== "reference" ? [`app: expected reference with target ${target}, got ${app.kind}`] : []),
+    ];
+  }
+  if (!hosts)
+    return ["hosts: expected a mapping like { balancer: 10.0.0.10, apps: [10.0.0.11] }, got nothing"];
+  return [...sharedPort(ports), ...hostsProblems(hosts, nodes)];
 }
 
 /** What lb-proxy says of the settings that are passed on to it, with their paths in lbctl.yaml. */
@@ -146,4 +172,8 @@ function portProblems({ apps, ...others }: ClusterConfig["ports"]): string[] {
     );
   }
   return problems;
+}
+
+function sharedPort({ traffic, admin }: Pick<ClusterConfig["ports"], "traffic" | "admin">): string[] {
+  return traffic === admin ? [`ports/admin: expected another port than traffic, got ${admin}`] : [];
 }

@@ -25,6 +25,11 @@ export function programFile(program: Program): string {
   return join(packageRoot(), fromSource ? SOURCES[program] : `dist/${program}.mjs`);
 }
 
+/** What makes machines of settings (infra/), with CDKTF inside. */
+export function infraFile(): string {
+  return join(packageRoot(), fromSource ? "infra/synth.ts" : "dist/infra.mjs");
+}
+
 export function packageVersion(): string {
   const manifest = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
     version: string;

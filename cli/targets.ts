@@ -3,6 +3,8 @@ import type { ClusterConfig, TargetName } from "./cluster-config.ts";
 import type { Target } from "./target.ts";
 
 const LOADERS: Readonly<Record<TargetName, () => Promise<Target>>> = {
+  aws: async () => (await import("./aws/target.ts")).madeHosts,
+  hosts: async () => (await import("./hosts/listed-hosts.ts")).listedHosts,
   local: async () => (await import("./local/target.ts")).localTarget,
 };
 

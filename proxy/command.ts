@@ -3,20 +3,27 @@
 import { parseArgs } from "node:util";
 import { type Config, ConfigError, loadConfig } from "./config/config.ts";
 import { fileWarnings } from "./config/config-files.ts";
+import { changedSettings, restartProblems } from "./config/settings.ts";
 import { LbError } from "./errors.ts";
 import { acceptJournal } from "./journal/journal-open.ts";
 import { createLog, type Log } from "./log.ts";
 import { type Balancer, startBalancer } from "./server.ts";
+import { inheritedSockets } from "./systemd/inherited.ts";
+import { Notifier } from "./systemd/notify.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `lb-proxy ${VERSION}: a load balancer for app servers that keep their own state
 
   lb-proxy run --config FILE             run it; SIGTERM drains and ends it, SIGHUP reloads FILE
   lb-proxy check --config FILE           check FILE, say what is wrong with it
+      --since OLD                        and whether SIGHUP takes a balancer from OLD to it (3: it needs a new start)
   lb-proxy accept-journal --config FILE  go on after the journal was refused as behind its mark
 
 FILE is YAML or JSON; docs/configuration.md lists every key.
 `;
+
+/** Exit code of `check --since`: SIGHUP would refuse the change. */
+const NEEDS_START = 3;
 
 /** Runs one command; gives the exit code, or undefined while the balancer runs. */
 export async function command(args: readonly string[]): Promise<number | undefined> {
@@ -30,7 +37,7 @@ async function obey(args: readonly string[]): Promise<number | undefined> {
   if (parsed.version) return say(`${VERSION}\n`);
   const config = load(parsed.config);
   if (config === null) return 2;
-  if (parsed.command === "check") return checked(parsed.config, config);
+  if (parsed.command === "check") return checked(parsed, config);
   if (parsed.command === "accept-journal") return accept(config);
   return await run(parsed.config, config);
 }
@@ -38,6 +45,7 @@ async function obey(args: readonly string[]): Promise<number | undefined> {
 interface Parsed {
   readonly command: string;
   readonly config: string;
+  readonly since: string | null;
   readonly help: boolean;
   readonly version: boolean;
 }
@@ -49,20 +57,22 @@ function parse(args: readonly string[]): Parsed | string {
       allowPositionals: true,
       options: {
         config: { type: "string" },
+        since: { type: "string" },
         help: { type: "boolean", default: false, short: "h" },
         version: { type: "boolean", default: false },
       },
     });
-    const { help, version } = values;
+    const { help, version, since = null } = values;
     const [command = "", ...rest] = positionals;
-    if (help || version) return { command, config: "", help, version };
+    if (help || version) return { command, config: "", since, help, version };
     if (!["run", "check", "accept-journal"].includes(command)) {
       return `expected run, check or accept-journal, got ${command === "" ? "nothing" : JSON.stringify(command)}`;
     }
     if (rest.length > 0)
       return `expected nothing after ${command} but options, got ${JSON.stringify(rest[0])}`;
     if (!values.config) return "expected --config FILE, got none";
-    return { command, config: values.config, help, version };
+    if (since !== null && command !== "check") return `expected --since with check, got it with ${command}`;
+    return { command, config: values.config, since, help, version };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -88,10 +98,13 @@ function load(file: string): Config | null {
   }
 }
 
-function checked(file: string, config: Config): number {
+function checked({ config: file, since }: Parsed, config: Config): number {
   const warnings = fileWarnings(config);
   if (warnings.length > 0) complain(`${file}: warnings`, warnings);
-  return say(`${file}: ok\n`);
+  const fixed = since === null ? [] : restartProblems(changedSettings(loadConfig(since), config));
+  if (fixed.length > 0) complain(`${file}: ok, but not by SIGHUP`, fixed);
+  else say(`${file}: ok\n`);
+  return fixed.length > 0 ? NEEDS_START : 0;
 }
 
 function accept(config: Config): number {
@@ -116,20 +129,26 @@ async function run(file: string, config: Config): Promise<number | undefined> {
     log.fatal(error);
     process.exit(1);
   };
-  const balancer = await startBalancer({ config, log, version: VERSION, failed });
-  onSignals(balancer, file, log);
+  const notifier = new Notifier(process.env);
+  const inherited = inheritedSockets(process.env, process.pid);
+  const balancer = await startBalancer({ config, log, version: VERSION, failed, inherited });
+  onSignals(balancer, file, log, notifier);
   const { listen, adminListen: admin, head } = balancer;
   log.ready({ listen, admin, head, nodes: config.nodes.length, ms: Math.round(performance.now() - begun) });
+  notifier.watch(() => balancer.alive());
+  await notifier.ready(`${VERSION}, serving`);
   return undefined;
 }
 
-function onSignals(balancer: Balancer, file: string, log: Log): void {
+function onSignals(balancer: Balancer, file: string, log: Log, notifier: Notifier): void {
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
     stopping = true;
     const begun = performance.now();
+    void notifier.stopping(`${VERSION}, draining`);
     const clean = await balancer.stop();
+    notifier.unwatch();
     log.stopped({ ms: Math.round(performance.now() - begun), clean });
     log.flush();
     process.exit(0);

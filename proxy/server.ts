@@ -21,6 +21,7 @@ import { Operator } from "./operator.ts";
 import { Reader } from "./reader.ts";
 import { Replies } from "./replies.ts";
 import { Router } from "./router.ts";
+import { type Inherited, NOTHING_INHERITED } from "./systemd/inherited.ts";
 import { startTracing } from "./tracing/start-tracing.ts";
 
 export interface BalancerOptions {
@@ -29,6 +30,8 @@ export interface BalancerOptions {
   readonly version: string;
   /** The journal stopped for good: the process has to end. */
   readonly failed: (error: LbError) => void;
+  /** Sockets that a successor will take over. */
+  readonly inherited?: Inherited;
   /** What counts, instead of the balancer's own: for a measurement of what counting costs. */
   readonly metrics?: Metrics;
 }
@@ -46,6 +49,8 @@ export interface Balancer {
   reload(config: Config): Promise<readonly string[]>;
   /** A reload that was refused before it got here; `status` shows it. */
   reloadRefused(problems: readonly string[]): void;
+  /** Resolves when the journal's thread has answered; this one has, to get there. */
+  alive(): Promise<void>;
   /** Accepts nothing new, finishes what is in flight within `drainTimeout`, flushes. True: nothing was cut. */
   stop(): Promise<boolean>;
 }
@@ -56,6 +61,7 @@ export async function startBalancer({
   log,
   version,
   failed,
+  inherited = NOTHING_INHERITED,
   metrics = metricsFor(initial),
 }: BalancerOptions): Promise<Balancer> {
   let config = initial;
@@ -136,6 +142,7 @@ export async function startBalancer({
       mark: journal.id,
       refused: (error, request) => router.refused(error, request),
       crowded: () => metrics.refused("limits.connections"),
+      inherited: inherited.traffic,
     },
   );
 
@@ -166,7 +173,14 @@ export async function startBalancer({
   const history = new History({ control: operator, metrics });
   cluster.upstream.onChange((node, from, to) => history.nodeChanged(node.name, from, to, node.reason));
   parts.defer(() => history.stop());
-  const admin = new AdminServer({ config: config.admin, control: operator, metrics, history, log });
+  const admin = new AdminServer({
+    config: config.admin,
+    control: operator,
+    metrics,
+    history,
+    log,
+    inherited: inherited.admin,
+  });
 
   await cluster.start();
   const bound = await traffic.listen();
@@ -207,6 +221,8 @@ export async function startBalancer({
       reload = { at: Date.now(), ok: false, problems };
       metrics.reload(false);
     },
+
+    alive: () => journal.flush(),
 
     async stop() {
       draining = true;

@@ -1,6 +1,6 @@
 /**
  * Builds dist/, which is all that is installed: Node.js strips no types inside node_modules. Plain JavaScript, since
- * npm may run `prepare` with an older Node.js. proxy, app and supervisor become one file each with their dependencies
+ * npm may run `prepare` with an older Node.js. proxy, app, supervisor and infra become one file each with their dependencies
  * inside (the proxy's is copied to hosts as it is); the cli keeps its dependencies outside, and is split so that each
  * command loads only what it needs.
  */
@@ -57,6 +57,19 @@ async function proxy() {
   await oneFile("proxy/main.ts", "proxy.mjs", texts);
 }
 
+/** CDKTF and its bindings are for development alone: what is used of them is 1 MB of 400. */
+function infra() {
+  return build({
+    ...common,
+    entryPoints: ["infra/synth.ts"],
+    outfile: `${fresh}/infra.mjs`,
+    banner: withRequire,
+    mainFields: ["module", "main"],
+    minify: true,
+    sourcemap: false,
+  });
+}
+
 function cli() {
   return build({
     ...common,
@@ -75,6 +88,7 @@ await Promise.all([
   proxy(),
   oneFile("app/main.ts", "app.mjs"),
   oneFile("cli/local/supervisor-main.ts", "supervisor.mjs"),
+  infra(),
   cli(),
 ]);
 rmSync(join(root, "dist"), { recursive: true, force: true });

@@ -1,6 +1,8 @@
-import { AdminClient } from "../admin-client.ts";
-import { type Cluster, loadCluster } from "../cluster.ts";
+import type { Cluster } from "../cluster.ts";
+import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
+import { type ReachedCluster, reach } from "../operations/reach.ts";
+import { targetOf } from "../targets.ts";
 import type { BenchAdmin } from "./options.ts";
 
 export interface AimFlags {
@@ -9,7 +11,7 @@ export interface AimFlags {
   readonly "allow-other-target"?: boolean | undefined;
 }
 
-export interface Aim {
+export interface Aim extends AsyncDisposable {
   readonly url: string;
   /** Null for a target that is not this cluster's: nobody to ask, so no audit. */
   readonly admin: BenchAdmin | null;
@@ -24,13 +26,14 @@ export async function takeAim(flags: AimFlags, signal: AbortSignal): Promise<Aim
   if (otherAllowed && url === undefined) {
     throw new UserError("expected --url with --allow-other-target, got none", { exitCode: 2 });
   }
-  const cluster = await loadCluster({ config: flags.config }).catch((error: unknown) => {
+  const cluster = await deployed(flags.config).catch((error: unknown) => {
     if (otherAllowed && error instanceof UserError && error.exitCode === 1) return null;
     throw error;
   });
   if (cluster !== null && (url === undefined || sameOrigin(url, cluster.balancerUrl)))
-    return aimAt(cluster, signal);
-  if (url !== undefined && otherAllowed) return { url, admin: null };
+    return aimAt(await reach(flags.config, signal, { nodes: true }));
+  if (url !== undefined && otherAllowed)
+    return { url, admin: null, [Symbol.asyncDispose]: async () => undefined };
   throw new UserError(`expected --url to be this cluster's balancer (${cluster?.balancerUrl}), got ${url}`, {
     exitCode: 2,
     next: [
@@ -40,8 +43,26 @@ export async function takeAim(flags: AimFlags, signal: AbortSignal): Promise<Aim
   });
 }
 
-function aimAt(cluster: Cluster, signal: AbortSignal): Aim {
-  return { url: cluster.balancerUrl, admin: new AdminClient(cluster, signal) };
+async function deployed(configFlag: string | undefined): Promise<Cluster> {
+  const config = await loadClusterConfig(configFlag);
+  return (await targetOf(config)).find(config);
+}
+
+/** The audit asks the nodes themselves, where they are reached from here. */
+function aimAt({ cluster, admin, ...reached }: ReachedCluster): Aim {
+  const urls = new Map(cluster.nodes.map(({ name, url }) => [name, url]));
+  const status = async () => {
+    const found = await admin.status();
+    return {
+      ...found,
+      nodes: found.nodes.map((node) => ({ ...node, url: urls.get(node.name) ?? node.url })),
+    };
+  };
+  return {
+    url: cluster.balancerUrl,
+    admin: { status, verify: () => admin.verify() },
+    [Symbol.asyncDispose]: () => reached[Symbol.asyncDispose](),
+  };
 }
 
 function sameOrigin(typed: string, own: string): boolean {

@@ -8,6 +8,7 @@ import { Init } from "./init.ts";
 import { Logs } from "./logs.ts";
 import { NodesDrain, NodesList, NodesReady, NodesResync } from "./nodes.ts";
 import { Plan } from "./plan.ts";
+import { Rollback } from "./rollback.ts";
 import { Scale } from "./scale.ts";
 import { Status } from "./status.ts";
 import { Verify } from "./verify.ts";
@@ -26,6 +27,7 @@ export const COMMANDS = {
   "nodes:ready": NodesReady,
   "nodes:resync": NodesResync,
   plan: Plan,
+  rollback: Rollback,
   scale: Scale,
   status: Status,
   verify: Verify,

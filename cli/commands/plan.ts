@@ -7,9 +7,11 @@ export class Plan extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Plan);
-    const { plan } = await import("../operations/deploy.ts");
+    const { costOf, plan } = await import("../operations/deploy.ts");
     const { renderChanges } = await import("../tools/render.ts");
-    const changes = await plan(flags.config);
+    const changes = await plan(flags.config, this.context(flags.json));
     this.show(changes, flags.json, (found) => (found.length > 0 ? renderChanges(found) : "nothing to do"));
+    const cost = flags.json ? null : await costOf(flags.config);
+    if (cost !== null) this.log(`\n${cost}`);
   }
 }

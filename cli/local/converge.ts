@@ -3,12 +3,14 @@
  * is wanted before it is done, and a node's data is wiped before the balancer first hears of the node.
  */
 import { AdminClient } from "../admin-client.ts";
+import { untilInSync, untilReady } from "../balancer-waits.ts";
 import { loadClusterOf } from "../cluster.ts";
+import { takeOut } from "../removal.ts";
 import { writeJson } from "../state.ts";
 import { plural } from "../tools/format.ts";
 import type { ProxyNode } from "../tools/proxy-config.ts";
 import type { Step } from "../ui.ts";
-import { reloadBalancer, untilInSync, untilReady } from "./balancer.ts";
+import { askedOf, reloadBalancer } from "./balancer.ts";
 import { withLeaving } from "./goal.ts";
 import { writeMonitoring } from "./monitoring/files.ts";
 import { TITLES, WITH_PAGE } from "./monitoring/names.ts";
@@ -17,7 +19,6 @@ import { enteringNodes, leavingNodes, outdatedApps, specOf } from "./node-change
 import { observe, runningProcess } from "./observed.ts";
 import { comingBack } from "./plan.ts";
 import { checkPorts } from "./preflight.ts";
-import { takeOut } from "./removal.ts";
 import { BALANCER } from "./specs.ts";
 import { runProcesses } from "./supervision.ts";
 import type { Convergence } from "./work.ts";
@@ -45,7 +46,7 @@ export function convergenceSteps(work: Convergence): Step[] {
 /** Where nothing is to be changed: it may still be on its way there, or hang. */
 export function waitingSteps(work: Convergence): Step[] {
   return [
-    { title: READY, run: async () => untilReady(work, await loadClusterOf(work.config)) },
+    { title: READY, run: async () => untilReady(askedOf(work, await loadClusterOf(work.config))) },
     inSync(work),
   ];
 }
@@ -54,7 +55,7 @@ function inSync(work: Convergence): Step {
   const { nodes } = work.goal;
   return {
     title: `Wait until ${plural(nodes.length, "node")} in-sync`,
-    run: (say) => untilInSync(work, nodes, say),
+    run: async (say) => untilInSync(askedOf(work, await loadClusterOf(work.config)), nodes, say),
   };
 }
 
@@ -85,7 +86,7 @@ async function startProcesses(work: Convergence, leaving: readonly ProxyNode[]):
 /** Sees that the balancer runs with the config that was written. */
 async function load(work: Convergence): Promise<void> {
   const cluster = await loadClusterOf(work.config);
-  await untilReady(work, cluster);
+  await untilReady(askedOf(work, cluster));
   const before = runningProcess(work.observed.supervisor, BALANCER);
   const now = runningProcess((await observe(work.state)).supervisor, BALANCER);
   // One that was started since has read it.
@@ -97,7 +98,8 @@ async function load(work: Convergence): Promise<void> {
 
 async function restartApp(work: Convergence, node: string): Promise<void> {
   const { observed, goal, state } = work;
-  const admin = new AdminClient(await loadClusterOf(work.config), work.signal);
+  const asked = askedOf(work, await loadClusterOf(work.config));
+  const { admin } = asked;
   const alone = goal.nodes.length === 1;
   if (!alone) await admin.drain(node, false);
   const current = (await observe(state)).wanted?.processes ?? observed.wanted?.processes ?? [];
@@ -106,7 +108,7 @@ async function restartApp(work: Convergence, node: string): Promise<void> {
   );
   await runProcesses(state, work.config, processes, work.signal);
   if (!alone) await admin.ready(node, false);
-  await untilInSync(work, [node], () => undefined);
+  await untilInSync(asked, [node], () => undefined);
 }
 
 async function removeNodes(
@@ -124,7 +126,7 @@ async function removeNodes(
     await markLoaded(work);
   };
   await takeOut(
-    work,
+    askedOf(work, cluster),
     leaving.map(({ name }) => name),
     remove,
     say,

@@ -1,7 +1,7 @@
 /** What a local cluster is to be: pure, from lbctl.yaml and what was scaled to last. */
 import { createHash } from "node:crypto";
 import { checkConfig } from "../../proxy/config/config.ts";
-import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
+import { type ClusterConfig, DEFAULT_NODES, type TargetName } from "../cluster-config.ts";
 import type { StatePaths } from "../state.ts";
 import {
   nodeNames,
@@ -18,7 +18,7 @@ import { appSpec, balancerSpec, type ProgramFile } from "./specs.ts";
 export interface ClusterRecord {
   readonly format: 1;
   readonly name: string;
-  readonly target: "local";
+  readonly target: TargetName;
   /** Where lbctl.yaml says nothing, or is not there. */
   readonly nodes: number;
   /** Digest of the proxy.json that the balancer is known to run with; null: not known. */

@@ -1,16 +1,27 @@
 /** Target `local`: balancer and nodes as supervised processes on this machine. */
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { loadClusterOf } from "../cluster.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
 import { buildId, programFile } from "../package.ts";
 import { clusterProcesses, SUPERVISOR, startedAt } from "../proc.ts";
 import { type StatePaths, statePaths } from "../state.ts";
-import type { Change, ChangeContext, DestroyOptions, LogSource, ProcessReport, Target } from "../target.ts";
+import type {
+  Change,
+  ChangeContext,
+  DestroyOptions,
+  LogSource,
+  ProcessReport,
+  Reached,
+  Target,
+} from "../target.ts";
 import { duration } from "../tools/format.ts";
 import { STEADY_AFTER } from "./backoff.ts";
 import { checkScale } from "./check-scale.ts";
 import { convergenceSteps, waitingSteps } from "./converge.ts";
 import { localFindings } from "./doctor.ts";
+import { fileLog } from "./file-log.ts";
 import { drainTimeout, goalOf, type Programs, watchedBy } from "./goal.ts";
 import { chooseMonitoring } from "./monitoring/choice.ts";
 import { monitoringOf } from "./monitoring/files.ts";
@@ -24,15 +35,30 @@ import { BALANCER, type ProgramFile } from "./specs.ts";
 import { stopAll } from "./supervision.ts";
 
 export const localTarget: Target = {
+  find: loadClusterOf,
+  reach,
   plan,
   deploy,
-  checkScale,
+  checkScale: async (config, nodes, { signal }) => checkScale(config, nodes, await plan(config), signal),
+  scale: deploy,
+  rollback,
   destroy,
   processes,
   logs,
   dashboards: localDashboards,
   doctor: localFindings,
 };
+
+async function reach(config: ClusterConfig): Promise<Reached> {
+  return { cluster: await loadClusterOf(config), [Symbol.asyncDispose]: async () => undefined };
+}
+
+async function rollback(): Promise<never> {
+  throw new UserError("expected target hosts, got local: it runs lbctl's own build and keeps no other", {
+    code: "no_release_before",
+    next: ["install the lbctl that you want, then: lbctl deploy   # restarts what is of another build"],
+  });
+}
 
 async function plan(config: ClusterConfig): Promise<readonly Change[]> {
   return (await survey(config)).changes;
@@ -146,7 +172,7 @@ async function logs(config: ClusterConfig): Promise<readonly LogSource[]> {
   const found = await readdir(dir).catch(() => []);
   return found
     .filter((file) => file.endsWith(".log"))
-    .map((file) => ({ name: basename(file, ".log"), file: join(dir, file) }))
+    .map((file) => fileLog(basename(file, ".log"), join(dir, file)))
     .sort((a, b) => byRank(a.name, b.name));
 }
 

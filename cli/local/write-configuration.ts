@@ -74,11 +74,11 @@ async function writeRecord(
   { state, config, goal }: Convergence,
   progress: Pick<ClusterRecord, "loaded" | "leaving">,
 ): Promise<void> {
-  const { name, target } = config;
+  const { name } = config;
   await writeJson(state.record, {
     format: 1,
     name,
-    target,
+    target: "local",
     nodes: goal.nodes.length,
     ...progress,
   } satisfies ClusterRecord);

@@ -31,7 +31,8 @@ export async function bench(
 ): Promise<number> {
   // The numbers first: a wrong one is to be told even where nothing is deployed.
   optionsOf("http://127.0.0.1:1", null, request);
-  const { url, admin } = await takeAim(request, signal);
+  await using aim = await takeAim(request, signal);
+  const { url, admin } = aim;
   const options = optionsOf(url, admin, request);
   const display = request.json ? null : showProgress(output.progress);
   const hooks = display === null ? { signal } : { signal, onProgress: display.onProgress };

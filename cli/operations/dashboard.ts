@@ -1,17 +1,8 @@
 import { hasScreen, openInBrowser } from "../browser.ts";
 import { loadClusterOf } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
-import type { Dashboard } from "../target.ts";
+import type { Dashboards } from "../target.ts";
 import { targetOf } from "../targets.ts";
-
-export interface Dashboards {
-  /** The stats page, and who may look at it. */
-  readonly url: string;
-  readonly user: string;
-  readonly passwordFile: string;
-  /** What the target has beside it. */
-  readonly dashboards: readonly Dashboard[];
-}
 
 /** Where the deployed cluster can be looked at. */
 export async function dashboards(configFlag: string | undefined): Promise<Dashboards> {

@@ -8,7 +8,11 @@ export interface Diagnosis {
 }
 
 /** What is missing on this machine for the cluster's target. */
-export async function doctor(configFlag: string | undefined): Promise<Diagnosis> {
+export async function doctor(
+  configFlag: string | undefined,
+  fix: boolean,
+  signal: AbortSignal,
+): Promise<Diagnosis> {
   const config = await loadClusterConfig(configFlag);
-  return { target: config.target, findings: await (await targetOf(config)).doctor(config) };
+  return { target: config.target, findings: await (await targetOf(config)).doctor(config, fix, signal) };
 }

@@ -1,10 +1,8 @@
 import type { NodeStatus, ResyncStarted } from "../../proxy/api.ts";
-import { AdminClient } from "../admin-client.ts";
-import { type Cluster, loadClusterOf } from "../cluster.ts";
-import type { ClusterConfig } from "../cluster-config.ts";
-import { loadClusterConfig } from "../config-file.ts";
+import type { Cluster } from "../cluster.ts";
 import { UserError } from "../errors.ts";
 import { onRecord } from "./change.ts";
+import { type ReachedCluster, reach } from "./reach.ts";
 
 export interface NodeRequest {
   readonly config: string | undefined;
@@ -14,16 +12,18 @@ export interface NodeRequest {
 
 /** Finishes what is in flight, takes no reads. */
 export async function drain(request: NodeRequest, force: boolean): Promise<NodeStatus> {
-  const { config, admin } = await find(request);
-  return onRecord(config, `nodes drain ${request.node}${force ? " --force" : ""}`, () =>
+  await using reached = await find(request);
+  const { config, admin } = reached;
+  return await onRecord(config, `nodes drain ${request.node}${force ? " --force" : ""}`, () =>
     admin.drain(request.node, force),
   );
 }
 
 /** Back into the reads, through catching-up. */
 export async function ready(request: NodeRequest, force: boolean): Promise<NodeStatus> {
-  const { config, admin } = await find(request);
-  return onRecord(config, `nodes ready ${request.node}${force ? " --force" : ""}`, () =>
+  await using reached = await find(request);
+  const { config, admin } = reached;
+  return await onRecord(config, `nodes ready ${request.node}${force ? " --force" : ""}`, () =>
     admin.ready(request.node, force),
   );
 }
@@ -35,31 +35,31 @@ export interface ResyncOptions {
 
 /** Gives the node the state of another one. */
 export async function resync(request: NodeRequest, { from, manual }: ResyncOptions): Promise<ResyncStarted> {
-  const { config, cluster, admin } = await find(request);
+  await using reached = await find(request);
+  const { config, cluster, admin } = reached;
   if (from !== undefined) checkNode(cluster, from, "--from");
   const how = `${from === undefined ? "" : ` --from ${from}`}${manual ? " --manual" : ""}`;
-  return onRecord(config, `nodes resync ${request.node}${how}`, () =>
+  return await onRecord(config, `nodes resync ${request.node}${how}`, () =>
     admin.resync(request.node, { ...(from === undefined ? {} : { from }), ...(manual ? { manual } : {}) }),
   );
 }
 
 /** The operator's own copy is in place. */
 export async function resyncDone(request: NodeRequest): Promise<NodeStatus> {
-  const { config, admin } = await find(request);
-  return onRecord(config, `nodes resync ${request.node} --done`, () => admin.resyncDone(request.node));
+  await using reached = await find(request);
+  const { config, admin } = reached;
+  return await onRecord(config, `nodes resync ${request.node} --done`, () => admin.resyncDone(request.node));
 }
 
-interface Found {
-  readonly config: ClusterConfig;
-  readonly cluster: Cluster;
-  readonly admin: AdminClient;
-}
-
-async function find({ config: flag, node, signal }: NodeRequest): Promise<Found> {
-  const config = await loadClusterConfig(flag);
-  const cluster = await loadClusterOf(config);
-  checkNode(cluster, node, "NAME");
-  return { config, cluster, admin: new AdminClient(cluster, signal) };
+async function find({ config, node, signal }: NodeRequest): Promise<ReachedCluster> {
+  const reached = await reach(config, signal);
+  try {
+    checkNode(reached.cluster, node, "NAME");
+    return reached;
+  } catch (error) {
+    await reached[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 function checkNode(cluster: Cluster, node: string, what: string): void {

@@ -1,9 +1,8 @@
-import { loadClusterOf } from "../cluster.ts";
 import { type ClusterConfig, MAX_NODES, WHY_NINE } from "../cluster-config.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
 import { writeNodeCount } from "../node-count.ts";
-import type { Change, ChangeContext } from "../target.ts";
+import type { ChangeContext } from "../target.ts";
 import { targetOf } from "../targets.ts";
 import { changeAlone } from "./change.ts";
 import type { Deployed } from "./deploy.ts";
@@ -18,27 +17,13 @@ export async function scale(
 ): Promise<Scaled> {
   const nodes = parseCount(count);
   const config = await loadClusterConfig(configFlag);
-  await loadClusterOf(config);
   const target = await targetOf(config);
+  await target.find(config);
   const changes = await changeAlone(config, `scale --nodes ${nodes}`, async () => {
-    refuseOtherChanges(await target.plan(config));
-    await target.checkScale(config, nodes, context.signal);
-    return await target.deploy(await remember(config, nodes), context);
+    await target.checkScale(config, nodes, context);
+    return await target.scale(await remember(config, nodes), context);
   });
-  return { changes, cluster: await loadClusterOf(config) };
-}
-
-/** A change of settings or of the build may need a restart: not what someone wants who scales under load. */
-function refuseOtherChanges(changes: readonly Change[]): void {
-  const others = changes.filter(({ action }) => action === "change" || action === "restart");
-  if (others.length === 0) return;
-  throw new UserError(
-    "expected only the number of nodes to change, got other changes that wait for a deploy",
-    {
-      problems: others.map(({ action, what, detail }) => `${action} ${what}: ${detail}`),
-      next: ["lbctl deploy   # applies them; then scale"],
-    },
-  );
+  return { changes, cluster: await target.find(config) };
 }
 
 /** First, so that a deploy goes on from here if this command is stopped. */

@@ -1,23 +1,23 @@
 import type { NodeStatus } from "../../proxy/api.ts";
 import { AdminClient } from "../admin-client.ts";
 import { Hung } from "../admin-errors.ts";
-import { loadClusterOf } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import { targetOf } from "../targets.ts";
 import type { ClusterStatus } from "../tools/render.ts";
+import { reach } from "./reach.ts";
 
 /** Processes and balancer, as they are now. */
 export async function status(configFlag: string | undefined, signal: AbortSignal): Promise<ClusterStatus> {
   const config = await loadClusterConfig(configFlag);
-  const cluster = await loadClusterOf(config);
-  const { name, target, balancerUrl, adminUrl } = cluster;
-  const where = await targetOf(config);
+  const target = await targetOf(config);
+  const { name, balancerUrl, adminUrl } = await target.find(config);
+  await using reached = await target.reach(config, signal);
   const [processes, dashboards, asked] = await Promise.all([
-    where.processes(config),
-    where.dashboards(config),
-    ask(new AdminClient(cluster, signal)),
+    target.processes(config, signal),
+    target.dashboards(config),
+    ask(new AdminClient(reached.cluster, signal)),
   ]);
-  return { cluster: { name, target, balancerUrl, adminUrl }, processes, dashboards, ...asked };
+  return { cluster: { name, target: config.target, balancerUrl, adminUrl }, processes, dashboards, ...asked };
 }
 
 async function ask(admin: AdminClient): Promise<Pick<ClusterStatus, "balancer" | "hung">> {
@@ -38,6 +38,6 @@ export async function listNodes(
   configFlag: string | undefined,
   signal: AbortSignal,
 ): Promise<readonly NodeStatus[]> {
-  const cluster = await loadClusterOf(await loadClusterConfig(configFlag));
-  return (await new AdminClient(cluster, signal).status()).nodes;
+  await using reached = await reach(configFlag, signal);
+  return (await reached.admin.status()).nodes;
 }

@@ -1,11 +1,11 @@
 import type { VerifiedNode, VerifyReport } from "../../proxy/api.ts";
-import { AdminClient } from "../admin-client.ts";
-import { loadCluster } from "../cluster.ts";
 import type { Verification } from "../tools/render-verify.ts";
+import { reach } from "./reach.ts";
 
 /** Digests of all nodes, each taken at one seq where its deliveries pause. */
 export async function verify(configFlag: string | undefined, signal: AbortSignal): Promise<Verification> {
-  const report = await new AdminClient(await loadCluster({ config: configFlag }), signal).verify();
+  await using reached = await reach(configFlag, signal);
+  const report = await reached.admin.verify();
   return { report, problems: differences(report), next: nextSteps(report) };
 }
 

@@ -1,9 +1,7 @@
 import type { FollowedWrite, WriteDetails } from "../../proxy/api.ts";
-import { AdminClient } from "../admin-client.ts";
-import { loadClusterOf } from "../cluster.ts";
-import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
 import { onRecord } from "./change.ts";
+import { reach } from "./reach.ts";
 
 export interface WritesRequest {
   readonly config: string | undefined;
@@ -15,12 +13,14 @@ export async function listWrites(
   pending: boolean,
   limit: number,
 ): Promise<readonly FollowedWrite[]> {
-  return (await find(request)).admin.writes(pending, limit);
+  await using reached = await reach(request.config, request.signal);
+  return await reached.admin.writes(pending, limit);
 }
 
 export async function showWrite(request: WritesRequest, seq: string): Promise<WriteDetails> {
   const wanted = parseSeq(seq);
-  return (await find(request)).admin.write(wanted);
+  await using reached = await reach(request.config, request.signal);
+  return await reached.admin.write(wanted);
 }
 
 /** For a write that was set aside: delivered again, or skipped for good, on all nodes alike. */
@@ -30,13 +30,9 @@ export async function decideWrite(
   decision: "retry" | "skip",
 ): Promise<WriteDetails> {
   const wanted = parseSeq(seq);
-  const { config, admin } = await find(request);
-  return onRecord(config, `writes ${decision} ${wanted}`, () => admin.decideWrite(wanted, decision));
-}
-
-async function find({ config: flag, signal }: WritesRequest) {
-  const config = await loadClusterConfig(flag);
-  return { config, admin: new AdminClient(await loadClusterOf(config), signal) };
+  await using reached = await reach(request.config, request.signal);
+  const { config, admin } = reached;
+  return await onRecord(config, `writes ${decision} ${wanted}`, () => admin.decideWrite(wanted, decision));
 }
 
 function parseSeq(text: string): number {

@@ -32,6 +32,11 @@ export function fitting(lines: readonly string[], source: string, filter: LogFil
   });
 }
 
+/** slice(-0) would be all of them. */
+export function last<T>(items: readonly T[], count: number): T[] {
+  return items.slice(Math.max(0, items.length - count));
+}
+
 /** Nothing is asked for but the end. */
 export function takesAll({ since, node, seq, id }: LogFilter): boolean {
   return since === null && node === null && seq === null && id === null;

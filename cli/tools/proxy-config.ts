@@ -37,7 +37,6 @@ export function renderProxyConfig(
   state: StatePaths,
   nodes: readonly ProxyNode[],
 ): ProxyConfigFile {
-  const { ack, ...overrides } = config.proxy;
   const rendered = {
     cluster: config.name,
     listen: `127.0.0.1:${config.ports.traffic}`,
@@ -48,11 +47,22 @@ export function renderProxyConfig(
     },
     dataDir: state.data,
     nodes,
-    ...(ack === undefined ? {} : { routes: routesWithAck(ack) }),
-    ...APP_DEFAULTS,
     journal: { keyFile: state.journalKey, headFile: state.journalHead },
   };
-  return { ...rendered, ...merge(rendered, overrides) };
+  return { ...rendered, ...proxySettings(config, rendered) };
+}
+
+/** What does not depend on where the cluster lives: `proxy:` over the defaults. @param base what it is merged with */
+export function proxySettings(
+  config: Pick<ClusterConfig, "app" | "proxy">,
+  base: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  const { ack, ...overrides } = config.proxy;
+  const defaults = {
+    ...(ack === undefined ? {} : { routes: routesWithAck(ack) }),
+    ...(config.app.kind === "reference" ? APP_DEFAULTS : {}),
+  };
+  return { ...defaults, ...merge({ ...base, ...defaults }, overrides) };
 }
 
 export function proxyNode(name: string, port: number): ProxyNode {

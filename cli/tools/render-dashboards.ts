@@ -1,7 +1,6 @@
 /** Where the cluster can be looked at, for people: pure. */
 import { styleText } from "node:util";
-import type { Dashboards } from "../operations/dashboard.ts";
-import type { Dashboard } from "../target.ts";
+import type { Dashboard, Dashboards } from "../target.ts";
 import { shellWord } from "./format.ts";
 
 /** What `lbctl dashboard` says; the stats page last, since its second line is long. */
@@ -18,8 +17,8 @@ export function statsPageLines(url: string, user: string, passwordFile: string):
 
 /** One line each; one that does not answer says where to look. */
 export function dashboardLines(dashboards: readonly Dashboard[]): string[] {
-  return dashboards.map(({ name, url, answers, process }) => {
+  return dashboards.map(({ name, url, answers, process, elsewhere = `lbctl logs ${process}` }) => {
     const shown = `  ${name.padEnd(12)} ${styleText("cyan", url)}`;
-    return answers ? shown : `${shown}   ${styleText("yellow", `does not answer: lbctl logs ${process}`)}`;
+    return answers ? shown : `${shown}   ${styleText("yellow", `does not answer: ${elsewhere}`)}`;
   });
 }

@@ -22,12 +22,13 @@ export function renderChanges(changes: readonly Change[]): string {
     create: "+",
     add: "+",
     remove: "-",
+    replace: "±",
     change: "~",
     start: "▶",
     restart: "↻",
     reload: "↻",
   } as const;
-  const colour = { "+": "green", "-": "red", "~": "yellow", "▶": "cyan", "↻": "cyan" } as const;
+  const colour = { "+": "green", "-": "red", "±": "red", "~": "yellow", "▶": "cyan", "↻": "cyan" } as const;
   const rows = changes.map(({ action, what, detail }) => [
     `  ${styleText(colour[sign[action]], sign[action])} ${action}`,
     what,

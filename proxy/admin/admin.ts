@@ -28,6 +28,8 @@ export interface AdminOptions {
   readonly metrics: Metrics;
   readonly history: History;
   readonly log: Log;
+  /** A socket that is listened on already. */
+  readonly inherited?: number | null;
 }
 
 const MOST_BODY = 16 * 1024;
@@ -78,7 +80,7 @@ export class AdminServer {
     });
   }
 
-  /** Binds the configured address; gives what it became (port 0). Rejects when it is taken. */
+  /** Binds the configured address, or takes the inherited socket; gives what it became (port 0). Rejects when it is taken. */
   async listen(): Promise<{ host: string; port: number }> {
     const { host, port } = this.#options.config.listen;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -88,7 +90,8 @@ export class AdminServer {
         new Error(`admin/listen: expected an address that is free, got ${host}:${port}: ${why}`, { cause }),
       );
     });
-    this.#server.listen(port, host, resolve);
+    const { inherited = null } = this.#options;
+    this.#server.listen(inherited === null ? { port, host } : { fd: inherited }, resolve);
     await promise;
     return { host, port: (this.#server.address() as AddressInfo).port };
   }

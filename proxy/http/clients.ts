@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 
 /** Clients' connections, and the bytes on them as they are on the wire (heads and TLS included). */
 export class Clients {
@@ -21,6 +22,17 @@ export class Clients {
 
   get open(): number {
     return this.#open.size;
+  }
+
+  /** Resolves when all that are open now have closed, or after `timeout` ms. */
+  async outlast(timeout: number): Promise<void> {
+    const ends = [...this.#open].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+    const over = new AbortController();
+    await Promise.race([
+      Promise.all(ends),
+      setTimeout(timeout, undefined, { signal: over.signal }).catch(() => {}),
+    ]);
+    over.abort();
   }
 
   /** Bytes from and to clients since the start. */

@@ -36,12 +36,16 @@ export interface TrafficOptions {
   readonly refused?: RefusedListener;
   /** A connection more than limits.connections was closed. */
   readonly crowded?: () => void;
+  /** A socket that is listened on already, and stays so when this process ends: a successor takes it over. */
+  readonly inherited?: number | null;
 }
 
 /** Requests that one connection may have waiting behind the one being answered. */
 const PIPELINE = 64;
 /** ms; fixed, since a listener cannot change it while it runs. */
 const HANDSHAKE_TIMEOUT = 10_000;
+/** ms beyond sendTimeout, the longest that a write takes while it waits for a node that is about to leave. */
+const HAND_OVER = 250;
 
 /** Asks for the body of a client that waits for 100 Continue. To be called before a body is read. */
 export function wantBody(response: ServerResponse, inspected: Inspected): void {
@@ -65,6 +69,7 @@ export class TrafficServer {
   readonly #refused: RefusedListener;
   readonly #crowded: () => void;
   readonly #mark: string;
+  readonly #inherited: number | null;
   readonly #connections = new WeakMap<Duplex, Connection>();
   readonly #draining = { now: false };
   #tls: TlsPair | null;
@@ -77,6 +82,7 @@ export class TrafficServer {
     this.#refused = options.refused ?? (() => {});
     this.#crowded = options.crowded ?? (() => {});
     this.#mark = options.mark;
+    this.#inherited = options.inherited ?? null;
     this.#inspector = this.#createInspector(config);
     this.#tls = config.listen.tls && readTls(config.listen.tls, "listen/tls");
     this.server = this.#createServer(config);
@@ -94,10 +100,10 @@ export class TrafficServer {
     return this.#tls?.expiresAt ?? null;
   }
 
-  /** Binds the configured address; gives what it became (port 0). */
+  /** Binds the configured address, or takes the inherited socket; gives what it became (port 0). */
   async listen(): Promise<{ host: string; port: number }> {
     const { host, port } = this.#config.listen.address;
-    await listening(this.server, host, port);
+    await listening(this.server, host, port, this.#inherited);
     return { host, port: (this.server.address() as AddressInfo).port };
   }
 
@@ -116,15 +122,28 @@ export class TrafficServer {
     this.#tls = pair;
   }
 
-  /** Accepts no more, lets answers in progress end, and cuts what is left after `timeout` ms. */
+  /**
+   * Accepts no more, lets answers in progress end, and cuts what is left after `timeout` ms.
+   *
+   * With a successor nobody is to notice: for up to `timeout` ms it goes on accepting, each answer being its
+   * connection's last, until the connections from before are gone. Only then do new ones wait for the successor,
+   * and no longer than a write takes.
+   */
   async drain(timeout: number): Promise<void> {
     this.#draining.now = true;
+    if (this.#inherited !== null) await this.clients.outlast(timeout);
     const { promise, resolve } = Promise.withResolvers<void>();
     // Closes the idle connections, too; its error would say that it was not listening, which is fine.
     this.server.close(() => resolve());
-    const timer = setTimeout(() => this.server.closeAllConnections(), timeout);
+    const timer = setTimeout(() => this.server.closeAllConnections(), this.#lastWait(timeout));
     await promise;
     clearTimeout(timer);
+  }
+
+  /** ms that answers in progress have when no more is accepted. */
+  #lastWait(timeout: number): number {
+    if (this.#inherited === null) return timeout;
+    return Math.min(timeout, this.#config.writes.sendTimeout + HAND_OVER);
   }
 
   #createInspector({ trustedProxies, listen }: Config): Inspector {
@@ -274,14 +293,19 @@ function longestSilence({ limits, routes, writes }: Config): number {
   return Math.max(limits.idleTimeout, limits.headerTimeout + limits.bodyTimeout, ...reads) + 5000;
 }
 
-function listening(server: HttpServer | HttpsServer, host: string, port: number): Promise<void> {
+function listening(
+  server: HttpServer | HttpsServer,
+  host: string,
+  port: number,
+  inherited: number | null,
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const failed = (cause: NodeJS.ErrnoException) => {
     const why = cause.code === "EADDRINUSE" ? "one that is in use" : (cause.code ?? cause.message);
     reject(new Error(`listen: expected an address that is free, got ${host}:${port}: ${why}`, { cause }));
   };
   server.once("error", failed);
-  server.listen(port, host, () => {
+  server.listen(inherited === null ? { port, host } : { fd: inherited }, () => {
     server.removeListener("error", failed);
     resolve();
   });

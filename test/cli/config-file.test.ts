@@ -15,7 +15,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["name: A", /^name: expected a-z, 0-9 and -.*, got "A"$/],
   [`name: ${"a".repeat(33)}`, /^name: expected .*at most 32/],
   ["name: [a]", /^name: expected .*, got \["a"\]$/],
-  ["target: gcp", /^target: expected local, got "gcp"$/],
+  ["target: gcp", /^target: expected local, hosts, got "gcp"$/],
   ["nodes: 0", /^nodes: expected a whole number from 1 to 9 .*, got 0$/],
   ["nodes: 10", /^nodes: expected a whole number from 1 to 9 \(every write goes to every node.*, got 10$/],
   ["nodes: -1", /^nodes: .*, got -1$/],
@@ -24,7 +24,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["nodes: [1]", /^nodes: .*, got \[1\]$/],
   [
     "node: 3",
-    /^node: expected only name, target, nodes, ports, admin, monitoring, proxy, got an unknown key$/,
+    /^node: expected only name, target, nodes, ports, admin, monitoring, hosts, app, proxy, aws, got an unknown key$/,
   ],
   ["ports: 8080", /^ports: expected a mapping like .*, got 8080$/],
   ["ports: { traffic: x }", /^ports\/traffic: expected a port from 1 to 65535, got "x"$/],
@@ -62,7 +62,51 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["nodes: !three 3", /^line 1, column 8: expected YAML, got: Unresolved tag/],
   ["? [nodes]\n: 3", /^line 1, column 3: expected a plain word for a key, got something else$/],
   ['"": 3', /^"": expected only name, .*, got an unknown key$/],
+  ["target: hosts", /^hosts: expected a mapping like .*, got nothing$/],
+  ["hosts: { balancer: a, apps: [b] }", /^hosts: expected only with target: hosts, got it with local$/],
+  ["app: none", /^app: expected reference with target local, got none$/],
+  ["app: 3", /^app: expected reference, none, or a mapping like .*, got 3$/],
+  [hosts("apps: [b]"), /^hosts\/balancer: expected an address.*, got nothing$/],
+  [hosts("balancer: a"), /^hosts\/apps: expected a list of 1 to 9 hosts, got nothing$/],
+  [hosts("balancer: a, apps: []"), /^hosts\/apps: expected a list of 1 to 9 hosts, got \[\]$/],
+  [
+    hosts("balancer: -oProxyCommand=x, apps: [b]"),
+    /^hosts\/balancer\/address: expected an address like .*, got /,
+  ],
+  [
+    hosts("balancer: a, apps: [b, { address: c, users: x }]"),
+    /^hosts\/apps\/1\/users: expected only address, inside, user, port, key, got an unknown key$/,
+  ],
+  [
+    hosts("balancer: a, apps: [b, A]"),
+    /^hosts\/apps\/1: expected a host of its own, got that of hosts\/balancer/,
+  ],
+  [
+    `nodes: 3\n${hosts("balancer: a, apps: [b, c]")}`,
+    /^nodes: expected at most the 2 listed in hosts\/apps, got 3: list 1 more there$/,
+  ],
+  [
+    hosts("balancer: a, apps: [b], ssh: { port: 0 }"),
+    /^hosts\/ssh\/port: expected a port from 1 to 65535, got 0$/,
+  ],
+  [
+    hosts("balancer: a, apps: [b], ssh: { hostKeys: all }"),
+    /^hosts\/ssh\/hostKeys: expected known, accept-new, got "all"$/,
+  ],
+  [hosts("balancer: a, apps: [b], ssh: { jump: '-x' }"), /^hosts\/ssh\/jump: expected a host to jump by/],
+  [
+    hosts("balancer: a, apps: [b], adminAddresses: [x]"),
+    /^hosts\/adminAddresses\/0: expected an address or a block/,
+  ],
+  [
+    hosts("balancer: a, apps: [b], monitoring: { grafana: artifacts }"),
+    /^hosts\/monitoring\/artifacts: expected a folder with packages, got nothing$/,
+  ],
 ];
+
+function hosts(section: string): string {
+  return `target: hosts\nhosts: { ${section} }`;
+}
 
 for (const [yaml, expected] of WRONG) {
   test(`lbctl.yaml is refused: ${JSON.stringify(yaml).slice(0, 60)}`, async (t) => {
@@ -74,6 +118,22 @@ for (const [yaml, expected] of WRONG) {
     );
   });
 }
+
+test("target hosts: traffic on port 80, ssh as the user's own config says, a short form for each host", async (t) => {
+  const yaml =
+    "target: hosts\nhosts:\n  balancer: 10.0.0.10\n  apps: [10.0.0.11, { address: app2.example.org, port: 2222 }]\n";
+  const { ports, hosts: found, app } = await loadClusterConfig(await configFile(tempFolder(t), yaml));
+  assert.equal(ports.traffic, 80);
+  assert.deepEqual(app, { kind: "reference" });
+  assert.deepEqual(found?.apps[1], {
+    address: "app2.example.org",
+    inside: null,
+    user: null,
+    port: 2222,
+    key: null,
+  });
+  assert.equal(found?.ssh.hostKeys, "known");
+});
 
 test("every problem is said at once, with its path", async (t) => {
   const yaml = "name: A\nnodes: 12\nfoo: 1\nports: { traffic: x }\nproxy: { cluster: y }\n";

@@ -1,7 +1,7 @@
 /** Who may leave at a time, so that writes never lack the nodes that they wait for. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Departure, neededInSync, nextDeparture } from "../../cli/local/removal.ts";
+import { type Departure, neededInSync, nextDeparture } from "../../cli/removal.ts";
 import { nodeNames } from "../../cli/tools/proxy-config.ts";
 import type { NodeState, NodeStatus, Status } from "../../proxy/api.ts";
 

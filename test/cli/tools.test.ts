@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { awsSchema } from "../../cli/aws/aws-config.ts";
 import type { ClusterConfig } from "../../cli/cluster-config.ts";
 import { backoff } from "../../cli/local/backoff.ts";
 import { type ClusterRecord, digest, type Goal, goalOf, type Programs } from "../../cli/local/goal.ts";
@@ -36,6 +37,9 @@ const config: ClusterConfig = {
   admin: { user: "admin" },
   monitoring: "off",
   proxy: {},
+  hosts: null,
+  app: { kind: "reference" },
+  aws: awsSchema.parse({}),
 };
 
 test("the balancer's command line", () => {

@@ -1,12 +1,9 @@
 /** Nodes that leave a running cluster: drained, then removed, as many at a time as leave what writes wait for. */
-import type { NodeStatus, Status } from "../../proxy/api.ts";
-import { AdminClient } from "../admin-client.ts";
-import { loadClusterOf } from "../cluster.ts";
-import { UserError } from "../errors.ts";
-import { plural } from "../tools/format.ts";
-import { waitFor } from "../wait.ts";
-import { KEPT_OUT, nodesOf, PATIENCE } from "./balancer.ts";
-import type { Work } from "./work.ts";
+import type { NodeStatus, Status } from "../proxy/api.ts";
+import { type Asked, KEPT_OUT, nodesOf, PATIENCE } from "./balancer-waits.ts";
+import { UserError } from "./errors.ts";
+import { plural } from "./tools/format.ts";
+import { waitFor } from "./wait.ts";
 
 /** What is taken out in one go. */
 export interface Departure {
@@ -37,25 +34,24 @@ export function nextDeparture(status: Status, leaving: readonly string[]): Depar
 
 /** @param remove has the balancer forget these */
 export async function takeOut(
-  work: Work,
+  asked: Asked,
   leaving: readonly string[],
   remove: (nodes: readonly string[]) => Promise<void>,
   say: (detail: string) => void,
 ): Promise<void> {
-  const admin = new AdminClient(await loadClusterOf(work.config), work.signal);
   let left = leaving;
   while (left.length > 0) {
-    const { nodes, drained } = await departure(work, admin, left);
-    if (drained) await drain(work, admin, nodes, say);
+    const { nodes, drained } = await departure(asked, left);
+    if (drained) await drain(asked, nodes, say);
     say(`removing ${nodes.join(", ")}`);
     await remove(nodes);
     left = left.filter((node) => !nodes.includes(node));
   }
 }
 
-async function departure(work: Work, admin: AdminClient, left: readonly string[]): Promise<Departure> {
+async function departure({ admin, signal }: Asked, left: readonly string[]): Promise<Departure> {
   const next = await waitFor(async () => nextDeparture(await admin.status(), left), {
-    signal: work.signal,
+    signal,
     patience: PATIENCE,
   });
   if (next) return next;
@@ -69,9 +65,8 @@ async function departure(work: Work, admin: AdminClient, left: readonly string[]
  * Until no read is in flight. What is still open after that is cut: the balancer retries reads elsewhere. Writes
  * don't count: a draining node goes on getting them, and the others have them, too.
  */
-async function drain(
-  work: Work,
-  admin: AdminClient,
+export async function drain(
+  { admin, signal }: Asked,
   nodes: readonly string[],
   say: (detail: string) => void,
 ): Promise<void> {
@@ -88,7 +83,7 @@ async function drain(
       say(`draining ${nodes.join(", ")}: ${plural(open, "read")} in flight`);
       return open === 0;
     },
-    { signal: work.signal, patience: PATIENCE },
+    { signal, patience: PATIENCE },
   );
 }
 

@@ -1,0 +1,76 @@
+/** What target `aws` needs of this machine beside what target hosts needs. */
+import { execa } from "execa";
+import type { ClusterConfig } from "../cluster-config.ts";
+import { messageOf } from "../errors.ts";
+import type { Finding } from "../target.ts";
+import { findTerraform } from "./terraform.ts";
+
+export async function awsFindings({ aws }: ClusterConfig, signal: AbortSignal): Promise<readonly Finding[]> {
+  const bySession = aws.access === "ssm";
+  const cli = await versionOf("aws", ["--version"], signal);
+  return [
+    await terraform(),
+    finding(
+      "AWS CLI",
+      cli !== null || !bySession,
+      cli ?? "not found",
+      "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+    ),
+    ...(bySession ? [await sessionPlugin(signal)] : []),
+    ...(cli === null ? [] : [await credentials(aws.profile, aws.region, signal)]),
+  ];
+}
+
+async function terraform(): Promise<Finding> {
+  try {
+    const { program, version } = await findTerraform();
+    return finding("Terraform or OpenTofu", true, `${program} ${version}`, "");
+  } catch (error) {
+    return finding(
+      "Terraform or OpenTofu",
+      false,
+      messageOf(error),
+      "https://developer.hashicorp.com/terraform/install or https://opentofu.org/docs/intro/install",
+    );
+  }
+}
+
+async function sessionPlugin(signal: AbortSignal): Promise<Finding> {
+  const version = await versionOf("session-manager-plugin", ["--version"], signal);
+  return finding(
+    "Session Manager plugin",
+    version !== null,
+    version ?? "not found",
+    "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html, or aws: { access: ssh }",
+  );
+}
+
+/** Asks AWS who it takes us for; what proves it stays where AWS' own tools keep it. */
+async function credentials(profile: string | null, region: string, signal: AbortSignal): Promise<Finding> {
+  const args = ["sts", "get-caller-identity", "--query", "Arn", "--output", "text", "--region", region];
+  const ran = await execa("aws", [...args, ...(profile === null ? [] : ["--profile", profile])], {
+    reject: false,
+    stdin: "ignore",
+    cancelSignal: signal,
+  });
+  const said = (ran.exitCode === 0 ? ran.stdout : ran.stderr).trim().split("\n").at(-1) ?? "";
+  return finding(
+    "AWS credentials",
+    ran.exitCode === 0,
+    said || "none",
+    `aws sso login${profile === null ? "" : ` --profile ${profile}`}, or another way of the AWS chain (environment, profile, role)`,
+  );
+}
+
+async function versionOf(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  const ran = await execa(program, args, { reject: false, stdin: "ignore", cancelSignal: signal });
+  return ran.exitCode === 0 ? (ran.stdout.trim().split("\n")[0] ?? "") : null;
+}
+
+function finding(check: string, ok: boolean, found: string, mend: string): Finding {
+  return { check, ok, found, mend: ok ? "" : mend };
+}

@@ -1,0 +1,126 @@
+/** Terraform's plan, as what lbctl shows of every target. Pure. */
+import { UserError } from "../errors.ts";
+import type { Change } from "../target.ts";
+
+/** Of `terraform show -json`, what is used here. */
+export interface PlanJson {
+  readonly resource_changes?: readonly ResourceChange[];
+}
+
+interface ResourceChange {
+  readonly address: string;
+  readonly mode: string;
+  readonly type: string;
+  readonly name: string;
+  readonly change: {
+    readonly actions: readonly string[];
+    readonly before: Values | null;
+    readonly after: Values | null;
+    /** What made it a replacement: lists of keys. */
+    readonly replace_paths?: readonly (readonly unknown[])[];
+  };
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+const NODE = /^app\d+$/;
+
+export function planChanges(plan: PlanJson): Change[] {
+  return managed(plan).flatMap(({ address, type, change }): Change[] => {
+    const { actions, before, after } = change;
+    if (actions.includes("delete") && actions.includes("create")) {
+      const because = (change.replace_paths ?? []).map((path) => path.join("/")).join(", ");
+      return [{ action: "replace", what: address, detail: because && `another ${because}` }];
+    }
+    if (actions.includes("create"))
+      return [{ action: "create", what: address, detail: summary(type, after) }];
+    if (actions.includes("delete"))
+      return [{ action: "remove", what: address, detail: summary(type, before) }];
+    if (actions.includes("update"))
+      return [{ action: "change", what: address, detail: differences(before, after) }];
+    return [];
+  });
+}
+
+/**
+ * Their state is on them and nowhere else.
+ * @throws UserError where no node that there is would be left with what it holds
+ */
+export function refuseLosingAllNodes(plan: PlanJson): void {
+  const nodes = managed(plan).filter(
+    ({ type, name, change }) => type === "aws_instance" && isNode(name) && change.before !== null,
+  );
+  const lost = nodes.filter(({ change }) => change.actions.includes("delete"));
+  if (nodes.length === 0 || lost.length < nodes.length) return;
+  throw new UserError(
+    "expected a node to stay, got a plan that replaces or removes all of them and their data",
+    {
+      code: "aws_would_lose_all_nodes",
+      problems: planChanges({ resource_changes: lost }).map(
+        ({ action, what, detail }) => `${action} ${what}: ${detail}`,
+      ),
+      next: [
+        "take back the change of lbctl.yaml that causes it (aws/image, aws/network and aws/region replace machines)",
+        "docs/aws.md tells how to replace machines one by one; lbctl destroy, if the data may go",
+      ],
+    },
+  );
+}
+
+/** Machines that would come, in the place of another or not: `balancer`, `app4`. */
+export function madeMachines(plan: PlanJson): string[] {
+  return machines(plan, (actions) => actions.includes("create"));
+}
+
+/** Nodes whose machine would go for good. */
+export function removedNodes(plan: PlanJson): string[] {
+  return machines(plan, (actions) => actions.includes("delete") && !actions.includes("create")).filter(
+    isNode,
+  );
+}
+
+/** Nodes whose machine would be another one. */
+export function replacedNodes(plan: PlanJson): string[] {
+  return machines(plan, (actions) => actions.includes("delete") && actions.includes("create")).filter(isNode);
+}
+
+function machines(plan: PlanJson, fits: (actions: readonly string[]) => boolean): string[] {
+  return managed(plan)
+    .filter(({ type, change }) => type === "aws_instance" && fits(change.actions))
+    .map(({ name }) => name);
+}
+
+function isNode(name: string): boolean {
+  return NODE.test(name);
+}
+
+function managed({ resource_changes = [] }: PlanJson): readonly ResourceChange[] {
+  return resource_changes.filter(({ mode }) => mode === "managed");
+}
+
+/** What people know a resource by, beside its address. */
+function summary(type: string, values: Values | null): string {
+  const say = (key: string, unit = "") =>
+    values?.[key] === undefined || values[key] === null ? "" : `${values[key]}${unit}`;
+  if (type === "aws_instance") return say("instance_type");
+  if (type === "aws_ebs_volume") return say("size", " GiB");
+  if (type.startsWith("aws_vpc_security_group_")) return `port ${say("from_port")} ${say("description")}`;
+  return say("cidr_block") || say("destination_cidr_block") || say("description");
+}
+
+function differences(before: Values | null, after: Values | null): string {
+  const keys = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+  return keys
+    .map((key) => ({
+      key,
+      old: JSON.stringify(before?.[key] ?? null),
+      next: JSON.stringify(after?.[key] ?? null),
+    }))
+    .filter(({ old, next }) => old !== next)
+    .map(({ key, old, next }) => `${key} ${shorten(old)} → ${shorten(next)}`)
+    .join(", ");
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

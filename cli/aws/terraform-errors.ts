@@ -1,0 +1,214 @@
+/** What Terraform and AWS complain of, as what to do about it. */
+import { UserError } from "../errors.ts";
+import { shellWord } from "../tools/format.ts";
+import type { Diagnostic } from "./terraform-events.ts";
+
+export interface Where {
+  /** `terraform` or `tofu` */
+  readonly program: string;
+  /** Of the configuration and its state. */
+  readonly dir: string;
+  readonly region: string;
+  readonly profile: string | null;
+}
+
+interface Known {
+  readonly code: string;
+  readonly found: RegExp;
+  readonly message: (match: RegExpExecArray, text: string) => string;
+  readonly next: (where: Where, text: string) => readonly string[];
+}
+
+const AGAIN = "lbctl deploy   # goes on from where it stopped; what exists already stays";
+
+/** The first that fits. Texts are the AWS SDK's codes, which outlive its sentences, where there are any. */
+const KNOWN: readonly Known[] = [
+  {
+    code: "aws_expired_token",
+    found:
+      /ExpiredToken|RequestExpired|token (has|is|included in the request is) expired|refresh cached SSO token failed|SSO session has expired/i,
+    message: () => "expected AWS credentials that are valid, got expired ones",
+    next: ({ profile }) => [
+      `aws sso login${flag(profile)}   # or renew them the way that you got them`,
+      "then the same command again",
+    ],
+  },
+  {
+    code: "aws_no_credentials",
+    found:
+      /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|AuthFailure|SignatureDoesNotMatch/i,
+    message: (match) => `expected AWS credentials, got none that AWS takes (${match[0]})`,
+    next: ({ profile }) => [
+      `aws sts get-caller-identity${flag(profile)}   # says who AWS takes you for`,
+      "set aws: { profile } in lbctl.yaml or AWS_PROFILE, sign in with aws sso login, or use a role: lbctl itself keeps none",
+    ],
+  },
+  {
+    code: "aws_profile_not_found",
+    found: /failed to get shared config profile,? ?(\S*)/i,
+    message: (match) =>
+      `expected a profile of the AWS configuration, got ${match[1] || "one that is not there"}`,
+    next: () => ["aws configure list-profiles", "then set aws: { profile } in lbctl.yaml"],
+  },
+  {
+    code: "state_locked",
+    found: /Error acquiring the state lock|Error locking state|state lock/i,
+    message: (_, text) => lockedBy(text),
+    next: ({ program, dir }, text) => [
+      "wait until that is done, then the same command again",
+      `${program} -chdir=${shellWord(dir)} force-unlock ${field(text, "ID") ?? "ID"}   # only when nobody is at work any more`,
+    ],
+  },
+  {
+    code: "aws_vcpu_quota",
+    found: /VcpuLimitExceeded[\s\S]*?limit of (\d+)|VcpuLimitExceeded/,
+    message: (match) =>
+      `expected room for more machines, got the account's limit of ${match[1] ?? "so many"} vCPUs`,
+    next: ({ region }) => [
+      `aws service-quotas request-service-quota-increase --region ${region} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
+      "or fewer nodes (lbctl scale), or a smaller aws: { appType, balancerType } in lbctl.yaml",
+      AGAIN,
+    ],
+  },
+  {
+    code: "aws_address_quota",
+    found: /AddressLimitExceeded/,
+    message: () => "expected room for two more elastic addresses (balancer, NAT), got the account's limit",
+    next: ({ region }) => [
+      `aws ec2 describe-addresses --region ${region}   # release what nobody uses`,
+      AGAIN,
+    ],
+  },
+  {
+    code: "aws_no_capacity",
+    found: /InsufficientInstanceCapacity/,
+    message: () => "expected a machine of this type, got none: AWS has no room for more in this zone now",
+    next: () => ["try again later, or another aws: { appType, balancerType } in lbctl.yaml", AGAIN],
+  },
+  {
+    code: "aws_type_not_offered",
+    found:
+      /Unsupported: Your requested instance type \(([^)]+)\)|InvalidInstanceType|The requested configuration is currently not supported/,
+    message: (match) =>
+      `expected an instance type that the zone offers, got ${match[1] ?? "one that it does not"}`,
+    next: ({ region }) => [
+      `aws ec2 describe-instance-type-offerings --region ${region} --location-type availability-zone`,
+      "then set aws: { appType, balancerType } in lbctl.yaml",
+      AGAIN,
+    ],
+  },
+  {
+    code: "aws_image_not_found",
+    found: /InvalidAMIID\.\w+[\s\S]*?'?\[?(ami-[0-9a-z]+)|InvalidAMIID|Your query returned no results/,
+    message: (match) =>
+      `expected an AMI, got none${match[1] ? ` with the id ${match[1]}` : " that fits"} in this region`,
+    next: ({ region }) => [
+      `aws ec2 describe-images --region ${region} --owners 136693071363 --filters 'Name=name,Values=debian-12-*'`,
+      "then set aws: { image: ami-… } in lbctl.yaml, one of this region and of the machines' architecture; or leave it out",
+      AGAIN,
+    ],
+  },
+  {
+    code: "aws_not_allowed",
+    found: /UnauthorizedOperation|AccessDenied(?:Exception)?|not authorized to perform:? ?([\w:]*)/,
+    message: (match) =>
+      `expected to be allowed to do this, got a refusal${match[1] ? ` of ${match[1]}` : ""}`,
+    next: ({ profile }) => [
+      `aws sts get-caller-identity${flag(profile)}   # is it who you meant?`,
+      "docs/aws.md lists what lbctl needs",
+    ],
+  },
+  {
+    code: "journal_protected",
+    found: /Instance cannot be destroyed|prevent_destroy/,
+    message: () => "expected the journal's volume to be free to go, got it protected (aws/journal/protect)",
+    next: () => ["set aws: { journal: { protect: false } } in lbctl.yaml; the journal is gone then"],
+  },
+  {
+    code: "state_bucket_not_found",
+    found: /NoSuchBucket|S3 bucket "?([\w.-]+)"? does not exist/,
+    message: (match) => `expected a bucket for the state, got none${match[1] ? ` called ${match[1]}` : ""}`,
+    next: () => [
+      "docs/aws.md shows how to make one; lbctl does not, since the state must outlive the cluster",
+    ],
+  },
+  {
+    code: "state_moved",
+    found: /Backend configuration changed|Backend initialization required/,
+    message: () => "expected the state to be where it was, got another place in lbctl.yaml (aws/state)",
+    next: ({ program, dir }) => [
+      `${program} -chdir=${shellWord(dir)} init -migrate-state   # moves it there`,
+    ],
+  },
+  {
+    code: "provider_not_available",
+    found:
+      /Failed to query available provider packages|Failed to install provider|could not connect to registry|Could not retrieve the list of available versions/,
+    message: () => "expected to get the AWS provider, got none",
+    next: () => [
+      "is the registry reachable from here? behind a proxy: HTTPS_PROXY",
+      "or a filesystem mirror: https://developer.hashicorp.com/terraform/cli/config/config-file#provider-installation",
+    ],
+  },
+];
+
+/** @param text all that the tool said, for what it didn't say in its JSON */
+export function terraformError(
+  doing: string,
+  diagnostics: readonly Diagnostic[],
+  text: string,
+  where: Where,
+): UserError {
+  const said =
+    diagnostics.length > 0
+      ? diagnostics.map(({ summary, detail }) => `${summary}\n${detail}`).join("\n")
+      : text;
+  const problems = diagnostics.length > 0 ? diagnostics.map(line) : lastLines(text);
+  for (const { code, found, message, next } of KNOWN) {
+    const match = found.exec(said);
+    if (match) return new UserError(message(match, said), { code, problems, next: next(where, said) });
+  }
+  return new UserError(`expected ${where.program} to ${doing}, got an error`, {
+    code: "terraform_failed",
+    problems,
+    next: [`${where.program} -chdir=${shellWord(where.dir)} plan   # shows it whole`, AGAIN],
+  });
+}
+
+function line({ summary, detail, address }: Diagnostic): string {
+  const first = detail.split("\n").find((part) => part.trim() !== "") ?? "";
+  return [address, summary, first.trim()].filter(Boolean).join(": ");
+}
+
+/** Of what is written for people: frames and empty lines left out. */
+function lastLines(text: string): string[] {
+  return text
+    .split("\n")
+    .map((part) => part.replace(/^[╷│╵]\s?/, "").trim())
+    .filter((part) => part !== "")
+    .slice(-12);
+}
+
+/** `Lock Info` as Terraform prints it, for a local state and for one in S3 alike. */
+function lockedBy(text: string): string {
+  const who = field(text, "Who");
+  const created = Date.parse(
+    field(text, "Created")
+      ?.replace(/\.\d+ \+0000 UTC$/, "Z")
+      .replace(" ", "T") ?? "",
+  );
+  const since = Number.isNaN(created) ? "" : ` since ${new Date(created).toISOString()}`;
+  const what = field(text, "Operation")
+    ?.replace(/^OperationType/, "")
+    .toLowerCase();
+  if (who === undefined) return "expected the state to be free, got it locked";
+  return `expected the state to be free, got it locked by ${who}${what ? ` (${what})` : ""}${since}`;
+}
+
+function field(text: string, name: string): string | undefined {
+  return new RegExp(`^\\s*${name}:[ \\t]*(\\S.*?)\\s*$`, "m").exec(text)?.[1];
+}
+
+function flag(profile: string | null): string {
+  return profile === null ? "" : ` --profile ${profile}`;
+}

@@ -1,0 +1,74 @@
+/** `.lbctl/<name>/terraform/`: the configuration as it was synthesized, its state unless that is in S3, plan and log. */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { AWS_PROVIDER_VERSION } from "../../infra/provider-version.ts";
+import type { ClusterConfig } from "../cluster-config.ts";
+import { errorCode } from "../errors.ts";
+import { infraFile } from "../package.ts";
+import { type StatePaths, statePaths, writeFileSafely } from "../state.ts";
+import { ensureKey } from "./ssh-key.ts";
+import { stackSettings } from "./stack-settings.ts";
+import { findTerraform, runTerraform, type Terraform } from "./terraform.ts";
+import { initArgs } from "./terraform-argv.ts";
+import { terraformError, type Where } from "./terraform-errors.ts";
+
+export interface Workspace {
+  readonly config: ClusterConfig;
+  readonly state: StatePaths;
+  readonly terraform: Terraform;
+  readonly where: Where;
+  /** Of the machines' user; 0600. */
+  readonly keyFile: string;
+  readonly signal: AbortSignal;
+}
+
+export function terraformDir(state: StatePaths): string {
+  return join(state.dir, "terraform");
+}
+
+export function keyFile(state: StatePaths): string {
+  return join(state.dir, "ssh", "id_ed25519");
+}
+
+/** Whether anything was ever begun from here. */
+export async function isBegun(state: StatePaths): Promise<boolean> {
+  return (await lockFile(terraformDir(state))) !== null;
+}
+
+/** Writes the configuration and gets the provider. Nothing of it changes anything at AWS. */
+export async function prepare(config: ClusterConfig, signal: AbortSignal): Promise<Workspace> {
+  const terraform = await findTerraform();
+  const state = statePaths(config.dir, config.name);
+  const dir = terraformDir(state);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const key = keyFile(state);
+  const settings = stackSettings(config, await ensureKey(key, config.name));
+  await writeFileSafely(join(dir, "main.tf.json"), (await loadInfra()).synthesize(settings));
+  const { region, profile } = config.aws;
+  const where = { program: terraform.program, dir, region, profile };
+  const args = initArgs({ upgrade: await isOtherProvider(dir) });
+  const ran = await runTerraform(terraform, dir, args, signal);
+  if (ran.code !== 0) throw terraformError("get ready", [], ran.stderr || ran.stdout, where);
+  return { config, state, terraform, where, keyFile: key, signal };
+}
+
+/** CDKTF and its bindings are in one file of their own, which nothing else loads. */
+async function loadInfra(): Promise<typeof import("../../infra/synth.ts")> {
+  return (await import(pathToFileURL(infraFile()).href)) as typeof import("../../infra/synth.ts");
+}
+
+/** After an update of lbctl: its version of the provider isn't that of the lock file. */
+async function isOtherProvider(dir: string): Promise<boolean> {
+  const lock = await lockFile(dir);
+  return lock !== null && !lock.includes(`"${AWS_PROVIDER_VERSION}"`);
+}
+
+async function lockFile(dir: string): Promise<string | null> {
+  try {
+    return await readFile(join(dir, ".terraform.lock.hcl"), "utf8");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return null;
+    throw error;
+  }
+}

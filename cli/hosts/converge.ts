@@ -1,0 +1,160 @@
+/** deploy, scale and rollback: which release, on which hosts, by whom; the rest is the same. */
+
+import { AdminClient } from "../admin-client.ts";
+import { checkMinInSync, checkRemaining } from "../check-remaining.ts";
+import { UserError } from "../errors.ts";
+import { refuseOtherChanges } from "../other-changes.ts";
+import { makeStateDir } from "../state.ts";
+import type { Change, ChangeContext } from "../target.ts";
+import { nodeNames, proxySettings } from "../tools/proxy-config.ts";
+import { Deployment } from "./deployment.ts";
+import { installOn } from "./install.ts";
+import { settingsDigest } from "./inventory.ts";
+import { type Machine, machinesFor } from "./machines.ts";
+import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
+import { type HostsRecord, readRecord } from "./record.ts";
+import { currentRelease, type Release, releaseOf } from "./releases.ts";
+import { withSession } from "./session.ts";
+import { reachByTunnel } from "./tunnel.ts";
+import type { HostsWork } from "./work.ts";
+
+/** @throws UserError where there is no release to choose */
+type Choose = (record: HostsRecord) => Release;
+
+export function deployHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
+  return converge(work, context, "deploy", () => currentRelease(work.config, work.state));
+}
+
+/** With the release that runs. */
+export function scaleHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
+  const { config, state } = work;
+  return converge(work, context, `scale --nodes ${config.nodes}`, ({ releases }) =>
+    releases ? releaseOf(config, state, releases) : currentRelease(config, state),
+  );
+}
+
+export function rollbackHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
+  return converge(work, context, "rollback", ({ installing, releases, before }) => {
+    const back = installing ? releases : before;
+    if (back) return releaseOf(work.config, work.state, back);
+    throw new UserError("expected a release before the one that runs, got none", {
+      code: "no_release_before",
+      next: ["lbctl deploy   # with the lbctl, or the app, that you want"],
+    });
+  });
+}
+
+async function converge(
+  work: HostsWork,
+  context: ChangeContext,
+  command: string,
+  choose: Choose,
+): Promise<readonly Change[]> {
+  const apps = wantedApps(work);
+  await makeStateDir(work.state);
+  const local = await readRecord(work.state);
+  const prepared = await prepare(work, withLeaving(work, apps, local), context);
+  return await withSession(work, command, async (session, signal) => {
+    const record = recordOf(work, session.deployed, local);
+    const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
+    await ensureAdminPassword(work, prepared.facts);
+    await using deployment = new Deployment(site, session, record);
+    return await installOn(deployment, context);
+  });
+}
+
+/** @throws UserError where fewer hosts are listed than nodes wanted */
+export function wantedApps({ machines, config }: HostsWork): readonly Machine[] {
+  return machinesFor(machines, config.nodes ?? machines.apps.length);
+}
+
+/** Those that run a node now are looked at, too: something is to be stopped there. */
+export function withLeaving(
+  { machines }: HostsWork,
+  apps: readonly Machine[],
+  record: HostsRecord | null,
+): readonly Machine[] {
+  const leaving = machines.apps.filter(
+    (machine) => !apps.includes(machine) && record?.nodes.some(({ address }) => address === machine.address),
+  );
+  return [...apps, ...leaving];
+}
+
+/** The host's own word for what is there; the state directory may be another operator's, or old. */
+export function recordOf(
+  { config, machines }: HostsWork,
+  theirs: HostsRecord | null,
+  local: HostsRecord | null,
+): HostsRecord {
+  if (theirs && theirs.name !== config.name) {
+    throw new UserError(
+      `expected the host ${machines.balancer.address} to be free, got the balancer of cluster "${theirs.name}"`,
+      {
+        code: "other_cluster",
+        next: [`set name: ${theirs.name} in lbctl.yaml if it is that cluster, or list another host`],
+      },
+    );
+  }
+  if (!theirs && local?.releases) throw balancerLost(work(config.name, machines.balancer.address));
+  const url = new URL(
+    `http://${machines.traffic.includes(":") ? `[${machines.traffic}]` : machines.traffic}`,
+  );
+  url.port = String(config.ports.traffic);
+  const now = {
+    balancerUrl: url.origin,
+    adminPort: config.ports.admin,
+    adminUser: config.admin.user,
+    target: config.target,
+  };
+  return { ...(theirs ?? local ?? empty(config.name)), ...now };
+}
+
+function work(name: string, address: string) {
+  return { name, address };
+}
+
+function empty(name: string): Omit<HostsRecord, "balancerUrl" | "adminPort" | "adminUser" | "target"> {
+  return {
+    format: 1,
+    name,
+    nodes: [],
+    entering: [],
+    leaving: [],
+    takenOut: [],
+    settings: null,
+    releases: null,
+    installing: null,
+    before: null,
+  };
+}
+
+function balancerLost({ name, address }: { readonly name: string; readonly address: string }): UserError {
+  return new UserError(
+    `expected the balancer's host (${address}) to know cluster "${name}", got no record of it: its journal is gone, or it is another host`,
+    {
+      code: "balancer_lost",
+      next: [
+        "put back /var/lib/lbctl and /var/lib/lb-proxy of the host that it was on",
+        "or begin anew, without what the nodes hold: lbctl destroy, then lbctl deploy",
+      ],
+    },
+  );
+}
+
+/** @throws UserError where settings wait for a deploy, hosts are missing, or too few in-sync nodes would remain */
+export async function checkScale(hosts: HostsWork, nodes: number, record: HostsRecord): Promise<void> {
+  machinesFor(hosts.machines, nodes);
+  const other = record.settings !== null && record.settings !== settingsDigest(hosts);
+  refuseOtherChanges(
+    other ? [{ action: "change", what: "settings", detail: "lbctl.yaml differs from what is deployed" }] : [],
+  );
+  checkMinInSync(nodes, minInSync(hosts));
+  await using reached = await reachByTunnel(hosts, record);
+  const status = await new AdminClient(reached.cluster, hosts.signal).statusUnlessHung();
+  if (status && status.nodes.length > nodes) checkRemaining(status, nodeNames(nodes));
+}
+
+function minInSync({ config }: HostsWork): number {
+  const { writes } = proxySettings(config) as { writes?: { minInSync?: number } };
+  return writes?.minInSync ?? 1;
+}

@@ -1,0 +1,46 @@
+/** The end of a cluster on hosts. */
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ChangeContext, DestroyOptions } from "../target.ts";
+import { recordOf, wantedApps, withLeaving } from "./converge.ts";
+import { Deployment } from "./deployment.ts";
+import { prepare, siteOf } from "./prepare.ts";
+import { readRecord } from "./record.ts";
+import { currentRelease, releaseOf } from "./releases.ts";
+import { withSession } from "./session.ts";
+import type { HostsWork } from "./work.ts";
+
+export async function destroyHosts(
+  work: HostsWork,
+  { keepData }: DestroyOptions,
+  context: ChangeContext,
+): Promise<void> {
+  const { config, state } = work;
+  const local = await readRecord(state);
+  const apps = withLeaving(work, wantedApps(work), local);
+  const prepared = await prepare(work, apps, context);
+  await withSession(work, keepData ? "destroy --keep-data" : "destroy", async (session, signal) => {
+    // Whatever the host has forgotten is no reason to leave things running.
+    const record = recordOf(work, session.deployed, session.deployed ? local : null);
+    const release = record.releases
+      ? releaseOf(config, state, record.releases)
+      : currentRelease(config, state);
+    const site = { ...siteOf(work, prepared, apps, release, context), signal };
+    await using deployment = new Deployment(site, session, record);
+    await deployment.render(record.nodes, apps);
+    await context.ui.steps([
+      {
+        title: keepData ? "Stop everything on the hosts" : "Remove everything from the hosts",
+        run: async (say) => {
+          await deployment.play({ playbook: "destroy", variables: { keep_data: keepData }, say });
+          if (!keepData) await session.forget();
+        },
+      },
+    ]);
+  });
+  if (keepData) return;
+  await rm(state.dir, { recursive: true, force: true });
+  const parent = join(config.dir, ".lbctl");
+  const left = await readdir(parent).catch(() => ["?"]);
+  if (left.length === 0) await rm(parent, { recursive: true });
+}

@@ -1,0 +1,49 @@
+/** Which nodes come, stay and go: pure, from what is recorded and what is wanted. */
+import type { ClusterConfig } from "../cluster-config.ts";
+import type { Machine } from "./machines.ts";
+import type { HostsRecord, RecordedNode } from "./record.ts";
+
+export interface NodeGoal {
+  /** Not known to the balancer yet. */
+  readonly entering: readonly Machine[];
+  readonly staying: readonly Machine[];
+  /** Known to the balancer, and not wanted any more. */
+  readonly leaving: readonly RecordedNode[];
+  /** As leaving, under a name that another machine is to have: they go before that one comes. */
+  readonly replaced: readonly RecordedNode[];
+}
+
+export function nodeGoal(record: HostsRecord, apps: readonly Machine[]): NodeGoal {
+  const known = new Map(record.nodes.map((node) => [node.name, node]));
+  const wanted = new Map(apps.map((machine) => [machine.name, machine]));
+  const stays = (machine: Machine) => known.get(machine.name)?.address === machine.address;
+  return {
+    entering: apps.filter((machine) => !stays(machine)),
+    staying: apps.filter(stays),
+    leaving: record.nodes.filter(({ name }) => !wanted.has(name)),
+    replaced: record.nodes.filter(({ name, address }) => {
+      const machine = wanted.get(name);
+      return machine !== undefined && machine.address !== address;
+    }),
+  };
+}
+
+/** In the order of the pool, those that leave last. */
+export function nodesFor(
+  config: ClusterConfig,
+  record: Pick<HostsRecord, "nodes">,
+  apps: readonly Machine[],
+): RecordedNode[] {
+  const known = new Map(record.nodes.map((node) => [node.name, node]));
+  return apps.map((machine) => {
+    const url = nodeUrl(config, machine);
+    const before = known.get(machine.name);
+    if (before?.address === machine.address) return { ...before, url };
+    // One with an app of its own may hold anything.
+    return { name: machine.name, url, address: machine.address, empty: config.app.kind !== "none" };
+  });
+}
+
+export function nodeUrl({ ports }: ClusterConfig, { inside }: Machine): string {
+  return `http://${inside.includes(":") ? `[${inside}]` : inside}:${ports.apps}`;
+}

@@ -1,0 +1,151 @@
+/**
+ * Brings a cluster on hosts to its goal, by steps that can each be stopped and done again: what is wanted is recorded
+ * before it is done, new hosts are ready before the balancer hears of them, and serving nodes change one at a time.
+ */
+import { nodesOf, reloadRefused, untilInSync, untilReady } from "../balancer-waits.ts";
+import { UserError } from "../errors.ts";
+import type { Change, ChangeContext } from "../target.ts";
+import { plural } from "../tools/format.ts";
+import type { Step } from "../ui.ts";
+import type { Deployment } from "./deployment.ts";
+import { nodeGoal, nodesFor } from "./goal.ts";
+import { machinesOf } from "./install-machines.ts";
+import { sameReleases, settingsDigest } from "./inventory.ts";
+import type { Machine } from "./machines.ts";
+import type { RecordedNode } from "./record.ts";
+import { removeOldReleases } from "./releases.ts";
+import { removeNodes } from "./removal.ts";
+import { rollSteps } from "./roll.ts";
+
+/** @returns what was changed on the hosts: nothing, if all was so already */
+export async function installOn(deployment: Deployment, context: ChangeContext): Promise<readonly Change[]> {
+  const { ui } = context;
+  const { site } = deployment;
+  const goal = nodeGoal(deployment.record, site.apps);
+  // Nobody is served yet, or any more: all of them at once.
+  const serving = (await isServing(deployment)) ? goal.staying : [];
+  const idle = site.apps.filter((machine) => !serving.includes(machine));
+  refuseUnknownData(deployment, goal.entering);
+  await deployment.save({
+    installing: site.release.names,
+    entering: goal.entering.map(nameOf),
+    leaving: [...goal.leaving, ...goal.replaced].map(nameOf),
+  });
+  if (goal.replaced.length > 0) await ui.steps([removal(deployment, goal.replaced, goal.staying)]);
+  const wanted = nodesFor(site.config, deployment.record, site.apps);
+  const machines = [...site.apps, ...machinesOf(goal.leaving, site)];
+  await deployment.render([...wanted, ...goal.leaving], machines);
+  await ui.steps([
+    {
+      title: "Set up firewalls and exporters",
+      run: async (say) => {
+        await deployment.play({ playbook: "hosts", say });
+      },
+    },
+    ...(idle.length > 0 ? [entry(deployment, idle)] : []),
+    {
+      title: "Install the balancer",
+      run: (say) => installBalancer(deployment, [...wanted, ...goal.leaving], say),
+    },
+    { title: "Wait until the balancer is ready", run: async () => untilReady(await deployment.ask()) },
+  ]);
+  await ui.steps(await rollSteps(deployment, serving, ui));
+  await ui.steps([
+    inSync(deployment, wanted),
+    ...(goal.leaving.length > 0 ? [removal(deployment, goal.leaving, site.apps)] : []),
+    {
+      title: "Install monitoring",
+      run: async (say) => {
+        await deployment.play({ playbook: "monitoring", say });
+      },
+    },
+  ]);
+  await finish(deployment);
+  return deployment.changes;
+}
+
+async function isServing(deployment: Deployment): Promise<boolean> {
+  if (deployment.record.nodes.length === 0) return false;
+  return (await (await deployment.ask()).admin.statusIfUp()) !== null;
+}
+
+/** All new ones at the same time: they serve nobody yet. */
+function entry(deployment: Deployment, idle: readonly Machine[]): Step {
+  const names = idle.map(nameOf);
+  return {
+    title: `Install ${names.join(", ")}`,
+    run: async (say) => {
+      await deployment.play({
+        playbook: "apps",
+        limit: names,
+        variables: { lb_app_serial: names.length },
+        say,
+      });
+    },
+  };
+}
+
+async function installBalancer(
+  deployment: Deployment,
+  nodes: readonly RecordedNode[],
+  say: (detail: string) => void,
+): Promise<void> {
+  const startedAt = Date.now();
+  await deployment.save({ nodes });
+  await deployment.play({ playbook: "balancer", say });
+  const { reload } = (await (await deployment.ask()).admin.statusIfUp()) ?? {};
+  // The host's clock may be behind ours.
+  if (reload && !reload.ok && reload.at > startedAt - 60_000) throw reloadRefused(reload.problems);
+}
+
+function inSync(deployment: Deployment, wanted: readonly RecordedNode[]): Step {
+  return {
+    title: `Wait until ${plural(wanted.length, "node")} in-sync`,
+    run: async (say) => untilInSync(await deployment.ask(), wanted.map(nameOf), say),
+  };
+}
+
+function removal(deployment: Deployment, nodes: readonly RecordedNode[], staying: readonly Machine[]): Step {
+  return {
+    title: `Drain and remove ${nodes.map(nameOf).join(", ")}`,
+    run: (say) => removeNodes(deployment, nodes, staying, say),
+  };
+}
+
+/** An app's data that lbctl knows nothing of is never joined to others, nor deleted. */
+function refuseUnknownData({ site, record }: Deployment, entering: readonly Machine[]): void {
+  const ours = new Set([...record.entering, ...record.leaving]);
+  const found = site.facts.filter(
+    ({ machine, hasAppData }) => hasAppData && entering.includes(machine) && !ours.has(machine.name),
+  );
+  if (found.length === 0) return;
+  throw new UserError("expected new app hosts without an app's data, got some", {
+    code: "host_has_data",
+    problems: found.map(
+      ({ machine: { name, address } }) => `${name} (${address}): /var/lib/lb-app is not empty`,
+    ),
+    next: [
+      "list another host, or move what is in /var/lib/lb-app away if nobody needs it: it may be another cluster's",
+    ],
+  });
+}
+
+async function finish(deployment: Deployment): Promise<void> {
+  const { site, record } = deployment;
+  const { names } = site.release;
+  const status = await (await deployment.ask()).admin.status();
+  await deployment.save({
+    nodes: record.nodes.filter(({ name }) => nodesOf(status, [name]).length > 0),
+    releases: names,
+    before: record.releases && !sameReleases(record.releases, names) ? record.releases : record.before,
+    installing: null,
+    entering: [],
+    leaving: [],
+    settings: settingsDigest(site),
+  });
+  removeOldReleases(site.state, deployment.record);
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
+}

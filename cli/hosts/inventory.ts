@@ -1,0 +1,131 @@
+/** Ansible's inventory of a cluster, with every variable: pure. It names files with secrets, and holds none. */
+import { createHash } from "node:crypto";
+import { checkConfig } from "../../proxy/config/config.ts";
+import type { StatePaths } from "../state.ts";
+import { proxySettings } from "../tools/proxy-config.ts";
+import { sshOptionText } from "../tools/ssh.ts";
+import { accessOf, type Machine } from "./machines.ts";
+import type { RecordedNode, Releases } from "./record.ts";
+import type { Site } from "./site.ts";
+
+export interface InventoryInput
+  extends Pick<Site, "config" | "state" | "machines" | "release" | "facts" | "nodeBinaries"> {
+  /** What the balancer is to know. */
+  readonly nodes: readonly RecordedNode[];
+  /** Machines to run app servers on, those that leave included. */
+  readonly appMachines: readonly Machine[];
+}
+
+export function renderInventory(input: InventoryInput): Record<string, unknown> {
+  const { machines, appMachines } = input;
+  const group = (members: readonly Machine[]) => ({
+    hosts: Object.fromEntries(members.map((machine) => [machine.name, hostVariables(input, machine)])),
+  });
+  return {
+    all: {
+      vars: variablesOf(input),
+      children: {
+        balancer: group([machines.balancer]),
+        apps: group(appMachines),
+        monitoring: group([machines.monitoring]),
+      },
+    },
+  };
+}
+
+function hostVariables(
+  { machines, facts, state }: InventoryInput,
+  machine: Machine,
+): Record<string, unknown> {
+  const access = accessOf(machine, machines.acceptNewHostKeys, state);
+  return {
+    ansible_host: machine.address,
+    ...(machine.user === null ? {} : { ansible_user: machine.user }),
+    ...(machine.port === null ? {} : { ansible_port: machine.port }),
+    ...(machine.key === null ? {} : { ansible_ssh_private_key_file: machine.key }),
+    ansible_ssh_common_args: sshOptionText(access),
+    ansible_become:
+      facts.find((fact) => fact.machine.name === machine.name)?.becomes ?? machine.user !== "root",
+    lb_address: machine.inside,
+  };
+}
+
+function variablesOf(input: InventoryInput): Record<string, unknown> {
+  const { release, nodes, nodeBinaries } = input;
+  const { names, proxyBundle, appBundle, appDirectory } = release;
+  const settings = settingsOf(input);
+  return {
+    ...settings,
+    lb_proxy_config: {
+      ...proxyConfigOf(input),
+      nodes: nodes.map(({ name, url, empty }) => ({ name, url, empty })),
+    },
+    lb_proxy_restart_key: restartKey(input),
+    node_runtime_binaries: nodeBinaries,
+    lb_proxy_version: names.proxy,
+    lb_proxy_bundle: proxyBundle,
+    ...(names.app === null ? {} : { lb_app_version: names.app }),
+    ...(appBundle === null ? {} : { lb_app_bundle: appBundle }),
+    ...(appDirectory === null ? {} : { lb_app_directory: appDirectory }),
+  };
+}
+
+/** All that a user set, but the number of nodes: another digest of it means that more than that would change. */
+export function settingsOf({
+  config,
+  machines,
+  state,
+}: Pick<InventoryInput, "config" | "machines" | "state">): Record<string, unknown> {
+  const { app, ports, admin } = config;
+  return {
+    lb_cluster: config.name,
+    lb_proxy_port: ports.traffic,
+    lb_proxy_admin_port: ports.admin,
+    lb_proxy_admin_user: admin.user,
+    lb_proxy_admin_password_file: state.adminPassword,
+    lb_proxy_drain_timeout: Math.ceil(checked(config, state).drainTimeout / 1000),
+    lb_app_kind: app.kind,
+    lb_app_port: ports.apps,
+    ...(app.kind === "directory" ? { lb_app_command: app.command } : {}),
+    hardening_admin_addresses: machines.adminAddresses,
+    prometheus_source: machines.prometheus,
+    grafana_source: machines.grafana,
+    ...(machines.artifacts === null ? {} : { artifacts_dir: machines.artifacts }),
+  };
+}
+
+export function settingsDigest(input: Pick<InventoryInput, "config" | "machines" | "state">): string {
+  return digest([settingsOf(input), proxyConfigOf(input)]);
+}
+
+/** What the role leaves to the user. */
+function proxyConfigOf({ config }: Pick<InventoryInput, "config">): Record<string, unknown> {
+  const { drainTimeout: _, ...settings } = proxySettings(config);
+  return { cluster: config.name, ...settings };
+}
+
+/** What the balancer reads only when it starts. */
+function restartKey({ config }: InventoryInput): string {
+  const { journal, tracing } = proxySettings(config) as Record<string, unknown>;
+  return digest([config.name, config.ports, journal ?? null, tracing ?? null]).slice(0, 12);
+}
+
+/** With lb-proxy's own defaults. */
+export function checked(config: InventoryInput["config"], state: StatePaths) {
+  const nodes = [{ name: "app1", url: "http://127.0.0.1:1" }];
+  const { writes, ...rest } = proxySettings(config) as Record<string, unknown>;
+  const given = {
+    ...rest,
+    ...(writes === undefined ? {} : { writes: { ...(writes as object), minInSync: 1 } }),
+    nodes,
+  };
+  return checkConfig(given, state.dir);
+}
+
+export function sameReleases(a: Releases | null, b: Releases | null): boolean {
+  return a !== null && b !== null && a.proxy === b.proxy && a.app === b.app;
+}
+
+function digest(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

@@ -1,0 +1,93 @@
+/** What deploy would change: Ansible's check mode, with what would be in files before and after. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { makeStateDir } from "../state.ts";
+import type { Change, ChangeContext } from "../target.ts";
+import { wantedApps, withLeaving } from "./converge.ts";
+import { writeInventory } from "./deployment.ts";
+import { nodeGoal, nodesFor } from "./goal.ts";
+import { runPlaybook } from "./playbook.ts";
+import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
+import { type HostsRecord, readRecord } from "./record.ts";
+import { currentRelease } from "./releases.ts";
+import type { HostsWork } from "./work.ts";
+
+export async function planHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
+  const apps = wantedApps(work);
+  await makeStateDir(work.state);
+  const record = await readRecord(work.state);
+  const prepared = await prepare(work, withLeaving(work, apps, record), context);
+  await ensureAdminPassword(work, prepared.facts);
+  const release = currentRelease(work.config, work.state);
+  const folder = await mkdtemp(join(work.state.dir, "ansible", "plan-"));
+  try {
+    const site = {
+      ...siteOf(work, prepared, apps, release, context),
+      inventory: join(folder, "inventory.yml"),
+    };
+    const nodes = nodesFor(work.config, record ?? NONE, apps);
+    await writeInventory(site, nodes, apps);
+    const changes: Change[] = record ? nodeChanges(record, work, apps) : [];
+    for (const playbook of ["hosts", "apps", "balancer", "monitoring"] as const) {
+      const variables = { lb_app_serial: apps.length };
+      await context.ui.steps([
+        {
+          title: `Compare ${playbook}`,
+          run: async (say) => {
+            const found = await runPlaybook(site, { playbook, check: true, variables, say });
+            changes.push(...found.map(changeOf));
+          },
+        },
+      ]);
+    }
+    return changes;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const NONE: Pick<HostsRecord, "nodes"> = { nodes: [] };
+
+function changeOf({
+  host,
+  role,
+  task,
+  diff,
+}: {
+  host: string;
+  role: string | null;
+  task: string;
+  diff: string;
+}): Change {
+  return {
+    action: "change",
+    what: role === null ? host : `${host} ${role}`,
+    detail: task,
+    ...(diff === "" ? {} : { diff }),
+  };
+}
+
+function nodeChanges(
+  record: HostsRecord,
+  { config }: HostsWork,
+  apps: Parameters<typeof nodesFor>[2],
+): Change[] {
+  const { entering, leaving, replaced } = nodeGoal(record, apps);
+  const gone = [...leaving, ...replaced];
+  return [
+    ...gone.map(
+      ({ name, url }): Change => ({
+        action: "remove",
+        what: name,
+        detail: `${url}, drained first, then its data is deleted`,
+      }),
+    ),
+    ...nodesFor(config, record, entering).map(
+      ({ name, url }): Change => ({
+        action: "add",
+        what: name,
+        detail: `${url}, joins once it has every write`,
+      }),
+    ),
+  ];
+}

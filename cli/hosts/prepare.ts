@@ -1,0 +1,76 @@
+/** Before anything is changed: the hosts are looked at, and what goes there is at hand. */
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileSafely } from "../state.ts";
+import type { ChangeContext } from "../target.ts";
+import { plural } from "../tools/format.ts";
+import { allMachines, type Machine } from "./machines.ts";
+import { nodeBinaries } from "./node-binaries.ts";
+import { findAnsible, installAnsible } from "./private-ansible.ts";
+import { type Facts, probe } from "./probe.ts";
+import type { Release } from "./releases.ts";
+import type { Site } from "./site.ts";
+import type { HostsWork } from "./work.ts";
+
+export interface Prepared {
+  readonly facts: readonly Facts[];
+  readonly ansible: string;
+  readonly nodeBinaries: Site["nodeBinaries"];
+}
+
+/** @param apps machines that run app servers, or are to */
+export async function prepare(
+  work: HostsWork,
+  apps: readonly Machine[],
+  { ui }: ChangeContext,
+): Promise<Prepared> {
+  const machines = allMachines(work.machines, apps);
+  const { signal } = work;
+  let facts: readonly Facts[] = [];
+  let ansible = "";
+  let binaries: Site["nodeBinaries"] = {};
+  await mkdir(join(work.state.dir, "ansible", "tmp"), { recursive: true, mode: 0o700 });
+  await ui.steps([
+    {
+      title: `Look at ${plural(machines.length, "host")}`,
+      run: async () => {
+        facts = await probe(work, machines);
+      },
+    },
+    {
+      title: "Get Ansible and Node.js ready",
+      run: async (say) => {
+        const found = await findAnsible(signal);
+        if (!found) say("installing a private Ansible, once for this user");
+        ansible = (found ?? (await installAnsible(signal))).program;
+        binaries = await nodeBinaries(
+          work,
+          facts.map(({ architecture }) => architecture),
+        );
+      },
+    },
+  ]);
+  return { facts, ansible, nodeBinaries: binaries };
+}
+
+export function siteOf(
+  work: HostsWork,
+  prepared: Prepared,
+  apps: readonly Machine[],
+  release: Release,
+  { verbose }: ChangeContext,
+): Site {
+  const inventory = join(work.state.dir, "ansible", "inventory.yml");
+  return { ...work, ...prepared, apps, release, verbose, inventory };
+}
+
+/** The balancer's own where it has one: another operator may have made it. */
+export async function ensureAdminPassword({ state }: HostsWork, facts: readonly Facts[]): Promise<void> {
+  const theirs = facts.find(({ adminPassword }) => adminPassword !== null)?.adminPassword;
+  if (theirs) return await writeFileSafely(state.adminPassword, `${theirs}\n`);
+  if (!existsSync(state.adminPassword)) {
+    await writeFileSafely(state.adminPassword, `${randomBytes(24).toString("base64url")}\n`);
+  }
+}

@@ -1,0 +1,114 @@
+/** A look at each host before anything is changed: one sign-in each, and a clear error for what would fail later. */
+import { UserError } from "../errors.ts";
+import { runTool } from "../tool.ts";
+import { bytes } from "../tools/format.ts";
+import { sshArgv } from "../tools/ssh.ts";
+import { accessOf, type Machine } from "./machines.ts";
+import { allOf, sshError } from "./ssh-errors.ts";
+import type { HostsWork } from "./work.ts";
+
+/** Kept free for a release, in bytes. */
+export const LEAST_DISK = 512 * 1024 ** 2;
+const SYSTEMS: readonly string[] = ["debian 12", "ubuntu 24.04"];
+const ARCHITECTURES: readonly string[] = ["x86_64", "aarch64"];
+
+export interface Facts {
+  readonly machine: Machine;
+  readonly architecture: string;
+  /** The user is not root, and becomes it by sudo. */
+  readonly becomes: boolean;
+  /** There is data of an app from before. */
+  readonly hasAppData: boolean;
+  /** Of a balancer that runs there. */
+  readonly adminPassword: string | null;
+}
+
+/** As root, whoever signs in; the script comes by stdin, so that nothing of it is in an argument list. */
+const AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec sh -s; else exec sudo -n sh -s; fi';
+
+const SCRIPT = `
+. /etc/os-release
+echo "system=$ID $VERSION_ID"
+echo "architecture=$(uname -m)"
+echo "sudo=\${SUDO_UID:-0}"
+echo "systemd=$([ -d /run/systemd/system ] && echo yes)"
+echo "python=$(command -v python3)"
+echo "free=$(df -Pk /opt/lbctl /opt /var/lib 2>/dev/null | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)"
+echo "data=$(ls -A /var/lib/lb-app 2>/dev/null | head -n 1)"
+`;
+const PASSWORD = `echo "password=$(cat /etc/lbctl/admin.password 2>/dev/null)"\n`;
+
+/** @throws UserError naming every host that can't be used, and why */
+export async function probe(work: HostsWork, machines: readonly Machine[]): Promise<readonly Facts[]> {
+  const errors: UserError[] = [];
+  const found = await Promise.all(
+    machines.map((machine) =>
+      look(work, machine).catch((error: unknown) => {
+        if (!(error instanceof UserError) || work.signal.aborted) throw error;
+        errors.push(error);
+        return [];
+      }),
+    ),
+  );
+  if (errors.length > 0) throw allOf(errors);
+  return found.flat();
+}
+
+async function look(work: HostsWork, machine: Machine): Promise<Facts> {
+  const isBalancer = machine === work.machines.balancer;
+  const { code, stdout, stderr } = await runTool({
+    argv: sshArgv(accessOf(machine, work.machines.acceptNewHostKeys, work.state), AS_ROOT),
+    input: isBalancer ? SCRIPT + PASSWORD : SCRIPT,
+    signal: work.signal,
+  });
+  if (code !== 0) throw sshError(machine, stderr);
+  const said = new Map(stdout.split("\n").map((line) => splitOnce(line)));
+  const get = (name: string) => said.get(name) ?? "";
+  check(machine, get);
+  return {
+    machine,
+    architecture: get("architecture"),
+    becomes: get("sudo") !== "0",
+    hasAppData: get("data") !== "",
+    adminPassword: get("password") || null,
+  };
+}
+
+function check(machine: Machine, get: (name: string) => string): void {
+  const where = `${machine.name} (${machine.address})`;
+  if (!SYSTEMS.includes(get("system"))) {
+    throw new UserError(`expected Debian 12 or Ubuntu 24.04 on ${where}, got ${get("system") || "no name"}`, {
+      code: "unknown_distribution",
+      next: ["install one of these on it, or list another host in lbctl.yaml"],
+    });
+  }
+  if (get("systemd") !== "yes" || get("python") === "") {
+    const lacks = get("python") === "" ? "python3" : "systemd";
+    throw new UserError(`expected ${lacks} on ${where}, got none`, {
+      code: "host_lacks_program",
+      next: [`apt-get install ${lacks}   # on ${machine.address}`],
+    });
+  }
+  if (!ARCHITECTURES.includes(get("architecture"))) {
+    throw new UserError(`expected x86_64 or aarch64 on ${where}, got ${get("architecture")}`, {
+      code: "unknown_architecture",
+      next: ["list another host in lbctl.yaml"],
+    });
+  }
+  const free = Number(get("free")) * 1024;
+  if (free >= LEAST_DISK) return;
+  throw new UserError(
+    `expected ${bytes(LEAST_DISK)} free in /opt and /var/lib on ${where}, got ${bytes(free)}`,
+    {
+      code: "disk_full",
+      next: [
+        `make room on ${machine.address} (journalctl --vacuum-size=100M, apt-get clean), then deploy again`,
+      ],
+    },
+  );
+}
+
+function splitOnce(line: string): [string, string] {
+  const at = line.indexOf("=");
+  return [line.slice(0, at), line.slice(at + 1)];
+}

@@ -1,0 +1,86 @@
+/** What is kept of a cluster on hosts, in the state directory and on the balancer's host: that one is right. */
+import type { Cluster } from "../cluster.ts";
+import type { ClusterConfig, TargetName } from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
+import { readJson, type StatePaths, statePaths } from "../state.ts";
+
+/** Names of the releases that run. */
+export interface Releases {
+  readonly proxy: string;
+  /** Null: lbctl does not install the app. */
+  readonly app: string | null;
+}
+
+export interface RecordedNode {
+  readonly name: string;
+  readonly url: string;
+  /** Of its host, as ssh reaches it: another one is another node. */
+  readonly address: string;
+  /** It held nothing when it came in. */
+  readonly empty: boolean;
+}
+
+export interface HostsRecord {
+  readonly format: 1;
+  readonly name: string;
+  readonly target: TargetName;
+  readonly balancerUrl: string;
+  readonly adminPort: number;
+  readonly adminUser: string;
+  /** What the balancer knows, or is about to be told. */
+  readonly nodes: readonly RecordedNode[];
+  /** Installed by lbctl, and not yet known to the balancer. */
+  readonly entering: readonly string[];
+  /** Nodes that lbctl began to remove. */
+  readonly leaving: readonly string[];
+  /** Nodes that lbctl, and no operator, took out of the reads: to upgrade them, or because they were to leave. */
+  readonly takenOut: readonly string[];
+  /** Digest of all settings but nodes and releases, once a deploy with them was finished. */
+  readonly settings: string | null;
+  /** Null until the first deploy is finished. */
+  readonly releases: Releases | null;
+  /** What a deploy began to install and has not finished. */
+  readonly installing: Releases | null;
+  /** What ran before `releases`. */
+  readonly before: Releases | null;
+}
+
+export function readRecord(state: StatePaths): Promise<HostsRecord | null> {
+  return readJson<HostsRecord>(state.record);
+}
+
+/** @throws UserError where nothing is deployed */
+export async function deployedRecord(config: ClusterConfig): Promise<HostsRecord> {
+  const state = statePaths(config.dir, config.name);
+  const record = await readRecord(state);
+  if (record?.target === config.target) return record;
+  if (record) {
+    throw new UserError(
+      `expected cluster "${config.name}" on ${config.target}, got one on ${record.target} (${state.dir})`,
+      {
+        code: "other_target",
+        next: ["choose another name in lbctl.yaml, or end that one first: target: local, lbctl destroy"],
+      },
+    );
+  }
+  throw new UserError(`expected a deployed cluster "${config.name}", got none (no ${state.record})`, {
+    code: "not_deployed",
+    next: ["lbctl deploy"],
+  });
+}
+
+/** The cluster as its record says. @param adminHost where the admin API is reached */
+export function clusterOf(config: ClusterConfig, record: HostsRecord, adminHost: string): Cluster {
+  const state = statePaths(config.dir, config.name);
+  return {
+    name: config.name,
+    target: config.target,
+    configFile: config.file,
+    state,
+    balancerUrl: record.balancerUrl,
+    adminUrl: `http://${adminHost}:${record.adminPort}`,
+    adminUser: record.adminUser,
+    adminPasswordFile: state.adminPassword,
+    nodes: record.nodes.map(({ name, url }) => ({ name, url })),
+  };
+}

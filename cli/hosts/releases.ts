@@ -1,0 +1,95 @@
+/** What is put on hosts: the bundles, each under the name of its release, kept so that one can be gone back to. */
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { ClusterConfig } from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
+import { packageRoot, packageVersion } from "../package.ts";
+import type { StatePaths } from "../state.ts";
+import type { HostsRecord, Releases } from "./record.ts";
+
+export interface Release {
+  readonly names: Releases;
+  /** The balancer's one file. */
+  readonly proxyBundle: string;
+  /** The reference app's; null for another. */
+  readonly appBundle: string | null;
+  /** The folder of the user's own app. */
+  readonly appDirectory: string | null;
+}
+
+/** What this lbctl and the user's app are now; copied into the state directory. */
+export function currentRelease(config: ClusterConfig, state: StatePaths): Release {
+  const proxy = keep("proxy.mjs", state);
+  const { app } = config;
+  if (app.kind === "none")
+    return { names: { proxy, app: null }, ...filesOf(config, state, { proxy, app: null }) };
+  const name =
+    app.kind === "reference" ? keep("app.mjs", state) : folderName(resolve(config.dir, app.directory));
+  return releaseOf(config, state, { proxy, app: name });
+}
+
+/** One that was there before. */
+export function releaseOf(config: ClusterConfig, state: StatePaths, names: Releases): Release {
+  return { names, ...filesOf(config, state, names) };
+}
+
+function filesOf({ app, dir }: ClusterConfig, state: StatePaths, names: Releases): Omit<Release, "names"> {
+  return {
+    proxyBundle: join(folderOf(state, names.proxy), "proxy.mjs"),
+    appBundle:
+      app.kind === "reference" && names.app !== null ? join(folderOf(state, names.app), "app.mjs") : null,
+    appDirectory: app.kind === "directory" ? resolve(dir, app.directory) : null,
+  };
+}
+
+/** Bundles that neither runs nor is gone back to. */
+export function removeOldReleases(state: StatePaths, { releases, before }: HostsRecord): void {
+  const kept = new Set([releases?.proxy, releases?.app, before?.proxy, before?.app]);
+  const all = join(state.dir, "releases");
+  if (!existsSync(all)) return;
+  for (const name of readdirSync(all)) if (!kept.has(name)) rmSync(join(all, name), { recursive: true });
+}
+
+function folderOf(state: StatePaths, name: string): string {
+  return join(state.dir, "releases", name);
+}
+
+/** `0.1.0-3f2a9c41` */
+function keep(bundle: "proxy.mjs" | "app.mjs", state: StatePaths): string {
+  const built = join(packageRoot(), "dist", bundle);
+  if (!existsSync(built)) {
+    throw new UserError(`expected ${built}, got none`, { code: "not_built", next: ["npm run build"] });
+  }
+  const name = `${packageVersion()}-${digestOf(readFileSync(built))}`;
+  const folder = folderOf(state, name);
+  if (existsSync(join(folder, bundle))) return name;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  copyFileSync(built, join(folder, `${bundle}.new`));
+  renameSync(join(folder, `${bundle}.new`), join(folder, bundle));
+  return name;
+}
+
+/** By the paths and contents of all files in it. */
+function folderName(folder: string): string {
+  if (!existsSync(folder)) {
+    throw new UserError(`app/directory: expected a folder at ${folder}, got none`, {
+      exitCode: 2,
+      code: "no_app_directory",
+      next: ["correct app: { directory: … } in lbctl.yaml"],
+    });
+  }
+  const hash = createHash("sha256");
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  for (const file of entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()) {
+    hash.update(`${file.slice(folder.length)}\0`).update(readFileSync(file));
+  }
+  return `app-${hash.digest("hex").slice(0, 8)}`;
+}
+
+export function digestOf(content: Buffer | string): string {
+  return createHash("sha256").update(content).digest("hex").slice(0, 8);
+}

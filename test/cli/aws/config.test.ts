@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { suite, type TestContext, test } from "node:test";
+import { stackSettings } from "../../../cli/aws/stack-settings.ts";
+import { loadClusterConfig } from "../../../cli/config-file.ts";
+import { UserError } from "../../../cli/errors.ts";
+import { architectureOf } from "../../../infra/settings.ts";
+import { tempFolder } from "../../support/temp-folder.ts";
+
+async function load(t: TestContext, text: string) {
+  const file = join(tempFolder(t), "lbctl.yaml");
+  await writeFile(file, text);
+  return await loadClusterConfig(file);
+}
+
+test("target: aws is a whole config: three nodes on average machines, reached by Session Manager, traffic on 80", async (t) => {
+  const settings = stackSettings(await load(t, "name: shop\ntarget: aws\n"), "ssh-ed25519 AAAA");
+  assert.deepEqual(settings.nodes, ["app1", "app2", "app3"]);
+  assert.deepEqual(
+    [settings.balancerType, settings.appType, settings.access, settings.trafficPorts, settings.appPort],
+    ["t3.medium", "t3.small", "ssm", [80], 4567],
+  );
+  assert.deepEqual(settings.state, { backend: "local" });
+});
+
+test("state in S3: a key of the cluster's own, in the machines' region, where nothing else is said", async (t) => {
+  const config = await load(
+    t,
+    "name: shop\ntarget: aws\naws: { region: eu-west-1, state: { backend: s3, bucket: b-1 } }\n",
+  );
+  assert.deepEqual(stackSettings(config, "").state, {
+    backend: "s3",
+    bucket: "b-1",
+    key: "lbctl/shop/terraform.tfstate",
+    region: "eu-west-1",
+  });
+});
+
+suite("each mistake is named, with its path", () => {
+  const MISTAKES: readonly (readonly [string, RegExp])[] = [
+    ["region: Frankfurt", /^aws\/region: expected a region like eu-central-1, got "?Frankfurt/],
+    ["appType: small", /^aws\/appType: expected an instance type like t3\.medium/],
+    ["appType: t2.micro", /^aws\/appType: expected a type of the Nitro generations/],
+    ["image: debian", /^aws\/image: expected an AMI/],
+    ["access: telnet", /^aws\/access: expected ssm or ssh/],
+    ["access: ssh", /^aws\/adminAddresses: expected the CIDR blocks that SSH comes from/],
+    ["adminAddresses: [0.0.0.0/0]", /^aws\/adminAddresses: .* got the whole world/],
+    ["adminAddresses: [here]", /^aws\/adminAddresses\/0: expected a CIDR block/],
+    ["network: { cidr: 10.0.0.0/30 }", /^aws\/network/],
+    ["network: { vpc: vpc-0a }", /^aws\/network/],
+    ["journal: { size: 0 }", /^aws\/journal\/size: expected GiB, 1 to 16384, got 0/],
+    ["state: { backend: s3 }", /^aws\/state\/bucket: expected the name of a bucket/],
+    ["state: { backend: ftp }", /^aws\/state/],
+    ["instances: 3", /^aws\/instances: /],
+  ];
+  for (const [text, problem] of MISTAKES) {
+    test(text, async (t) => {
+      await assert.rejects(load(t, `target: aws\naws: { ${text} }\n`), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.equal(error.exitCode, 2);
+        assert.equal(error.problems.length, 1);
+        assert.match(error.problems[0] ?? "", problem);
+        return true;
+      });
+    });
+  }
+  for (const count of ["0", "10", "-1", "3.5", "seven"]) {
+    test(`nodes: ${count}`, async (t) => {
+      await assert.rejects(load(t, `target: aws\nnodes: ${count}\n`), /lbctl\.yaml has 1 problem/);
+    });
+  }
+});
+
+test("Graviton by its name: the g after the number", () => {
+  const arm = [
+    "t4g.small",
+    "m7g.large",
+    "c8gn.xlarge",
+    "m7gd.medium",
+    "a1.large",
+    "x2gd.medium",
+    "hpc7g.4xlarge",
+    "im4gn.large",
+  ];
+  const intel = [
+    "t3.medium",
+    "t3a.small",
+    "m6i.large",
+    "c5.large",
+    "g4dn.xlarge",
+    "r7iz.large",
+    "m7a.medium",
+    "u7i-12tb.224xlarge",
+  ];
+  for (const type of arm) assert.equal(architectureOf(type), "arm64", type);
+  for (const type of intel) assert.equal(architectureOf(type), "x86_64", type);
+});

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  madeMachines,
+  type PlanJson,
+  planChanges,
+  refuseLosingAllNodes,
+  removedNodes,
+  replacedNodes,
+} from "../../../cli/aws/plan-changes.ts";
+import { UserError } from "../../../cli/errors.ts";
+
+type Changed = NonNullable<PlanJson["resource_changes"]>[number];
+
+/** As `terraform show -json` has it (format 1.2). */
+function resource(address: string, actions: string[], change: Partial<Changed["change"]> = {}): Changed {
+  const [type = "", name = ""] = address.split(".");
+  return { address, mode: "managed", type, name, change: { actions, before: null, after: null, ...change } };
+}
+
+test("what Terraform would do, in lbctl's words", () => {
+  const size = (instance_type: string) => ({ instance_type, ami: "ami-1" });
+  const plan = {
+    resource_changes: [
+      { ...resource("aws_ami.debian", ["read"]), mode: "data" },
+      resource("aws_vpc.main", ["no-op"], { before: { cidr_block: "10.80.0.0/16" } }),
+      resource("aws_instance.app4", ["create"], { after: size("t3.small") }),
+      resource("aws_instance.app5", ["delete"], { before: size("t3.small") }),
+      resource("aws_instance.app1", ["update"], { before: size("t3.small"), after: size("t3.large") }),
+      resource("aws_instance.app2", ["delete", "create"], {
+        before: size("t3.small"),
+        replace_paths: [["ami"]],
+      }),
+      resource("aws_instance.app3", ["create", "delete"], {
+        before: size("t3.small"),
+        replace_paths: [["ami"]],
+      }),
+      resource("aws_ebs_volume.journal", ["create"], { after: { size: 20 } }),
+    ],
+  };
+  assert.deepEqual(planChanges(plan), [
+    { action: "create", what: "aws_instance.app4", detail: "t3.small" },
+    { action: "remove", what: "aws_instance.app5", detail: "t3.small" },
+    { action: "change", what: "aws_instance.app1", detail: 'instance_type "t3.small" → "t3.large"' },
+    { action: "replace", what: "aws_instance.app2", detail: "another ami" },
+    { action: "replace", what: "aws_instance.app3", detail: "another ami" },
+    { action: "create", what: "aws_ebs_volume.journal", detail: "20 GiB" },
+  ]);
+  assert.deepEqual(madeMachines(plan), ["app4", "app2", "app3"]);
+  assert.deepEqual(removedNodes(plan), ["app5"]);
+  assert.deepEqual(replacedNodes(plan), ["app2", "app3"]);
+  assert.doesNotThrow(() => refuseLosingAllNodes(plan));
+});
+
+test("a plan that leaves no node with its data is refused", () => {
+  const before = { instance_type: "t3.small" };
+  const plan = {
+    resource_changes: [
+      resource("aws_instance.balancer", ["no-op"], { before }),
+      resource("aws_instance.app1", ["delete", "create"], { before, replace_paths: [["subnet_id"]] }),
+      resource("aws_instance.app2", ["delete"], { before }),
+      resource("aws_instance.app3", ["create"]),
+    ],
+  };
+  assert.throws(
+    () => refuseLosingAllNodes(plan),
+    (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "aws_would_lose_all_nodes");
+      assert.deepEqual(error.problems, [
+        "replace aws_instance.app1: another subnet_id",
+        "remove aws_instance.app2: t3.small",
+      ]);
+      return true;
+    },
+  );
+});
+
+test("the first plan makes everything, and is fine", () => {
+  assert.doesNotThrow(() =>
+    refuseLosingAllNodes({ resource_changes: [resource("aws_instance.app1", ["create"])] }),
+  );
+  assert.deepEqual(planChanges({}), []);
+});

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { readdir, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import {
+  applyMachines,
+  lookAhead,
+  planMachines,
+  readOutputs,
+  type Work,
+} from "../../../cli/aws/provision.ts";
+import { PLAN_FILE } from "../../../cli/aws/terraform-argv.ts";
+import { UserError } from "../../../cli/errors.ts";
+import { until } from "../../support/wait.ts";
+import { configure, NO_TERRAFORM, workspace } from "./workspace.ts";
+
+const silent = () => undefined;
+const machine = (number: number) => ({ instance_id: `i-0${number}`, private_ip: `10.80.16.${number}` });
+const balancer = { input: { ...machine(9), address: "198.51.100.7" } };
+
+suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, () => {
+  test("plan, apply of that plan, outputs; then nothing is left to do", async (t) => {
+    const work = await workspace(t, { balancer, app1: { input: machine(1) } });
+    assert.equal(await readOutputs(work), null);
+    const planned = await planMachines(work);
+    assert.equal(planned.needed, true);
+    assert.deepEqual(
+      planned.changes.map(({ action, what }) => `${action} ${what}`),
+      ["create terraform_data.app1", "create terraform_data.balancer"],
+    );
+    const said: string[] = [];
+    await applyMachines(work, (detail) => said.push(detail));
+    assert.equal(said.at(-1), "2 of 2");
+    assert.deepEqual(await readOutputs(work), {
+      balancer: balancer.input,
+      nodes: [{ name: "app1", ...machine(1) }],
+    });
+    const again = await planMachines(work);
+    assert.deepEqual([again.needed, again.changes], [false, []]);
+    const actions = again.plan.resource_changes?.map(({ change }) => change.actions);
+    assert.deepEqual(
+      actions,
+      [["no-op"], ["no-op"]],
+      "what stays is listed, too: refuseLosingAllNodes counts on it",
+    );
+  });
+
+  test("what is applied is what was planned, whatever the configuration says since", async (t) => {
+    const work = await workspace(t, { balancer, app1: { input: machine(1) } });
+    await planMachines(work);
+    await configure(work, { balancer });
+    await applyMachines(work, silent);
+    assert.deepEqual((await readOutputs(work))?.nodes, [{ name: "app1", ...machine(1) }]);
+  });
+
+  test("a look ahead leaves no plan behind, and a plan that was applied is gone", async (t) => {
+    const work = await workspace(t, { balancer });
+    await lookAhead(work);
+    assert.deepEqual(await plans(work), []);
+    await planMachines(work);
+    assert.deepEqual(await plans(work), [PLAN_FILE]);
+    await applyMachines(work, silent);
+    assert.deepEqual(await plans(work), []);
+  });
+
+  test("its output is readable by the owner only", async (t) => {
+    const work = await workspace(t, { balancer });
+    await planMachines(work);
+    assert.equal((await stat(join(work.where.dir, "plan.out"))).mode & 0o777, 0o600);
+  });
+
+  test("an apply that fails half-way keeps what was made; the next one mends the rest", async (t) => {
+    const work = await workspace(t, { balancer });
+    const file = join(work.where.dir, "capacity");
+    const resources = {
+      balancer,
+      app1: { input: machine(1) },
+      app2: { input: machine(2), command: `test -e "${file}"` },
+    };
+    await configure(work, resources);
+    await planMachines(work);
+    await assert.rejects(applyMachines(work, silent), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "terraform_failed");
+      assert.match(error.problems.join("\n"), /terraform_data\.app2: local-exec provisioner error/);
+      return true;
+    });
+    await writeFile(file, "");
+    const planned = await planMachines(work);
+    assert.deepEqual(
+      planned.changes.map(({ action, what }) => `${action} ${what}`),
+      ["replace terraform_data.app2"],
+    );
+    await applyMachines(work, silent);
+    assert.equal((await readOutputs(work))?.nodes.length, 2);
+  });
+
+  test("Ctrl-C while it applies: it ends what it can, saves, unlocks; the next one goes on", async (t) => {
+    const interruption = new AbortController();
+    const dir = await workspace(t, { balancer });
+    const begun = join(dir.where.dir, "begun");
+    const work = { ...dir, signal: interruption.signal };
+    await configure(work, {
+      app1: { input: machine(1) },
+      app2: { input: machine(2), command: `touch "${begun}"; exec sleep 60` },
+    });
+    await planMachines(work);
+    const applied = applyMachines(work, silent);
+    applied.catch(() => undefined);
+    await until(() => existsSync(begun), { what: "the second one is being made" });
+    interruption.abort(new Error("SIGINT"));
+    await assert.rejects(applied, (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "apply_interrupted");
+      assert.match(error.message, /1 of 2 changes are done/);
+      return true;
+    });
+    const planned = await planMachines(dir);
+    assert.deepEqual(
+      planned.changes.map(({ action, what }) => `${action} ${what}`),
+      ["replace terraform_data.app2"],
+      "unlocked, and app1 is there",
+    );
+  });
+
+  test("while someone else applies: who, since when, and how to unlock", async (t) => {
+    const work = await workspace(t, { balancer });
+    const [begun, go] = [join(work.where.dir, "begun"), join(work.where.dir, "go")];
+    await configure(work, {
+      app1: { input: machine(1), command: `touch "${begun}"; until test -e "${go}"; do sleep 0.1; done` },
+    });
+    await planMachines(work);
+    const applied = applyMachines(work, silent);
+    await until(() => existsSync(begun), { what: "the apply is at work" });
+    await assert.rejects(lookAhead(work), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "state_locked");
+      assert.match(error.message, /locked by \S+@\S+ \(apply\) since 20\d\d-/);
+      assert.match(error.next.join("\n"), /force-unlock [0-9a-f-]{36}/);
+      return true;
+    });
+    await writeFile(go, "");
+    await applied;
+  });
+
+  test("a configuration that it refuses: its own words", async (t) => {
+    const work = await workspace(t, { balancer });
+    await writeFile(
+      join(work.where.dir, "main.tf.json"),
+      JSON.stringify({ output: { x: { value: `\${${"nothing.here"}}` } } }),
+    );
+    await assert.rejects(planMachines(work), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(error.problems.join("\n"), /Reference to undeclared resource/);
+      return true;
+    });
+  });
+});
+
+async function plans(work: Work): Promise<string[]> {
+  return (await readdir(work.where.dir)).filter((name) => name.endsWith(".tfplan"));
+}

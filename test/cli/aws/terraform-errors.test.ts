@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import { terraformError, type Where } from "../../../cli/aws/terraform-errors.ts";
+import { TerraformEvents } from "../../../cli/aws/terraform-events.ts";
+
+const where: Where = {
+  program: "terraform",
+  dir: "/srv/shop/.lbctl/shop/terraform",
+  region: "eu-central-1",
+  profile: "prod",
+};
+
+/** What the AWS provider says, by reports of its users (hashicorp/terraform-provider-aws and others). */
+const SAID = [
+  {
+    code: "aws_no_credentials",
+    // hashicorp/terraform-provider-aws#39003
+    summary: "No valid credential sources found",
+    detail:
+      "Please see https://registry.terraform.io/providers/hashicorp/aws\nfor more information about providing credentials.\n\nError: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, exceeded maximum number of attempts, 3, request send failed",
+    message: /expected AWS credentials, got none/,
+    next: /aws sts get-caller-identity --profile prod/,
+  },
+  {
+    code: "aws_expired_token",
+    // aws-samples/serverless-patterns#970
+    summary: "Retrieving AWS account details: validating provider credentials",
+    detail:
+      "retrieving caller identity from STS: operation error STS: GetCallerIdentity, https response error StatusCode: 403, RequestID: 6d1b2715, api error ExpiredToken: The security token included in the request is expired",
+    message: /got expired ones/,
+    next: /aws sso login --profile prod/,
+  },
+  {
+    code: "aws_expired_token",
+    summary: "No valid credential sources found",
+    detail:
+      "failed to refresh cached credentials, refresh cached SSO token failed, unable to refresh SSO token, operation error SSO OIDC: CreateToken",
+    message: /got expired ones/,
+    next: /aws sso login/,
+  },
+  {
+    code: "aws_vcpu_quota",
+    // bentoml/bentoctl#202
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, https response error StatusCode: 400, RequestID: 1, api error VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
+    detail: "",
+    message: /the account's limit of 32 vCPUs/,
+    next: /request-service-quota-increase --region eu-central-1/,
+  },
+  {
+    code: "aws_image_not_found",
+    summary: "Your query returned no results. Please change your search criteria and try again.",
+    detail: "",
+    message: /expected an AMI, got none that fits in this region/,
+    next: /aws ec2 describe-images --region eu-central-1/,
+  },
+  {
+    code: "aws_image_not_found",
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, https response error StatusCode: 400, RequestID: 2, api error InvalidAMIID.NotFound: The image id '[ami-0123456789abcdef0]' does not exist",
+    detail: "",
+    message: /with the id ami-0123456789abcdef0/,
+    next: /aws: \{ image: ami-… \}/,
+  },
+  {
+    code: "aws_not_allowed",
+    summary:
+      "creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 403, RequestID: 3, api error UnauthorizedOperation: You are not authorized to perform this operation.",
+    detail: "",
+    message: /expected to be allowed/,
+    next: /docs\/aws\.md/,
+  },
+  {
+    code: "journal_protected",
+    summary: "Instance cannot be destroyed",
+    detail:
+      "Resource aws_ebs_volume.journal has lifecycle.prevent_destroy set, but the plan calls for this resource to be destroyed.",
+    message: /protected/,
+    next: /protect: false/,
+  },
+  {
+    code: "aws_no_capacity",
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, api error InsufficientInstanceCapacity: We currently do not have sufficient t3.small capacity in the Availability Zone you requested",
+    detail: "",
+    message: /no room/,
+    next: /try again later/,
+  },
+] as const;
+
+for (const { code, summary, detail, message, next } of SAID) {
+  test(`${code}: ${summary.slice(0, 60)}`, () => {
+    const error = terraformError("apply", [{ summary, detail, address: "aws_instance.app4" }], "", where);
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    assert.match(error.next.join("\n"), next);
+    assert.match(error.problems[0] ?? "", /^aws_instance\.app4: /, "Terraform's own words are there, too");
+  });
+}
+
+test("a locked state: who, doing what, since when, and how to unlock it", async () => {
+  const events = new TerraformEvents();
+  const recorded = await readFile(join(import.meta.dirname, "recorded/locked.jsonl"), "utf8");
+  for (const line of recorded.split("\n")) events.take(line);
+  const error = terraformError("plan", events.errors, "", where);
+  assert.equal(error.code, "state_locked");
+  assert.equal(
+    error.message,
+    "expected the state to be free, got it locked by ada@workstation (apply) since 2026-01-28T14:16:27.000Z",
+  );
+  assert.match(
+    error.next[1] ?? "",
+    /^terraform -chdir=\/srv\/shop\/\.lbctl\/shop\/terraform force-unlock 941feb94-5e07-fbaa-098e-a5ee0652e3f2 /,
+  );
+});
+
+suite("errors of init, which are for people only", () => {
+  const INIT = [
+    {
+      code: "provider_not_available",
+      text: "╷\n│ Error: Failed to query available provider packages\n│ \n│ Could not retrieve the list of available versions for provider\n│ hashicorp/aws: could not connect to registry.terraform.io: no route\n╵\n",
+    },
+    {
+      code: "state_bucket_not_found",
+      text: '╷\n│ Error: Failed to get existing workspaces: S3 bucket "shop-state" does not exist.\n│ \n│ The referenced S3 bucket must have been previously created.\n╵\n',
+    },
+    {
+      code: "state_moved",
+      text: "╷\n│ Error: Backend configuration changed\n│ \n│ A change in the backend configuration has been detected\n╵\n",
+    },
+  ];
+  for (const { code, text } of INIT) {
+    test(code, () => {
+      const error = terraformError("get ready", [], text, where);
+      assert.equal(error.code, code);
+      assert.doesNotMatch(error.problems.join(""), /[╷│╵]/);
+      assert.ok(error.next.length > 0);
+    });
+  }
+});
+
+test("anything else: Terraform's words, and how to see all of it", () => {
+  const error = terraformError("apply the plan", [{ summary: "Odd", detail: "\nSomething new." }], "", where);
+  assert.equal(error.code, "terraform_failed");
+  assert.deepEqual(error.problems, ["Odd: Something new."]);
+  assert.match(error.next[0] ?? "", /^terraform -chdir=\S+ plan/);
+});

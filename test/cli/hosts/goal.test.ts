@@ -1,0 +1,150 @@
+/** Which hosts get what: pure parts of target hosts. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { recordOf } from "../../../cli/hosts/converge.ts";
+import { nodeGoal, nodesFor, nodeUrl } from "../../../cli/hosts/goal.ts";
+import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
+import { machinesFor } from "../../../cli/hosts/machines.ts";
+import type { Release } from "../../../cli/hosts/releases.ts";
+import { clusterConfig, entry, hostsConfig, hostsWork, recordWith } from "./site.ts";
+
+const RELEASE: Release = {
+  names: { proxy: "1.0.0-aaaa", app: "1.0.0-bbbb" },
+  proxyBundle: "/r/proxy.mjs",
+  appBundle: "/r/app.mjs",
+  appDirectory: null,
+};
+
+interface Inventory {
+  all: {
+    vars: Record<string, unknown>;
+    children: Record<string, { hosts: Record<string, Record<string, unknown>> }>;
+  };
+}
+
+function inventory(config = clusterConfig()): Inventory {
+  const work = hostsWork(config);
+  const apps = machinesFor(work.machines, config.nodes ?? 1);
+  const nodes = nodesFor(config, { nodes: [] }, apps);
+  const facts = [work.machines.balancer, ...apps].map((machine) => ({
+    machine,
+    architecture: "x86_64",
+    becomes: machine.name !== "app2",
+    hasAppData: false,
+    adminPassword: null,
+  }));
+  const nodeBinaries = { x86_64: { path: "/node", sha256: "ab" } };
+  return renderInventory({
+    ...work,
+    facts,
+    nodeBinaries,
+    release: RELEASE,
+    nodes,
+    appMachines: apps,
+  }) as unknown as Inventory;
+}
+
+test("the first N listed hosts run app1 to appN, each in its groups", () => {
+  const { children } = inventory().all;
+  assert.deepEqual(Object.keys(children.apps?.hosts ?? {}), ["app1", "app2"]);
+  assert.deepEqual(Object.keys(children.balancer?.hosts ?? {}), ["balancer"]);
+  assert.deepEqual(Object.keys(children.monitoring?.hosts ?? {}), ["balancer"], "the balancer's own");
+});
+
+test("a host's variables: how ssh gets there, whether sudo is needed, where the others reach it", () => {
+  const { app1, app2 } = inventory().all.children.apps?.hosts ?? {};
+  assert.equal(app1?.ansible_host, "10.0.0.11");
+  assert.equal(app1?.ansible_user, "admin");
+  assert.equal(app1?.ansible_ssh_private_key_file, "/work space/keys/id");
+  assert.match(String(app1?.ansible_ssh_common_args), /StrictHostKeyChecking=yes/);
+  assert.equal(app1?.ansible_become, true);
+  assert.equal(app2?.ansible_become, false, "it is root already");
+  assert.equal(app1?.lb_address, "10.0.0.11");
+});
+
+test("the balancer's config has the nodes and the user's settings, and leaves the rest to the role", () => {
+  const config = clusterConfig({ proxy: { drainTimeout: "7s", health: { interval: "2s" }, ack: "quorum" } });
+  const { vars } = inventory(config).all;
+  const proxy = vars.lb_proxy_config as Record<string, unknown>;
+  assert.deepEqual(Object.keys(proxy).sort(), ["app", "cluster", "health", "nodes", "routes"]);
+  assert.deepEqual(proxy.health, { path: "/healthz", interval: "2s" });
+  assert.deepEqual(proxy.nodes, [
+    { name: "app1", url: "http://10.0.0.11:4567", empty: true },
+    { name: "app2", url: "http://10.0.0.12:4567", empty: true },
+  ]);
+  assert.equal(vars.lb_proxy_drain_timeout, 7);
+  assert.equal(vars.lb_proxy_port, 80);
+});
+
+test("an app that lbctl does not install may hold anything, and offers nothing", () => {
+  const { vars } = inventory(clusterConfig({ app: { kind: "none" } })).all;
+  const proxy = vars.lb_proxy_config as { nodes: { empty: boolean }[] };
+  assert.deepEqual(
+    proxy.nodes.map(({ empty }) => empty),
+    [false, false],
+  );
+  assert.ok(!("app" in proxy));
+});
+
+test("secrets are in the inventory by the name of their file only", () => {
+  const text = JSON.stringify(inventory());
+  assert.match(text, /"lb_proxy_admin_password_file":"\/work space\/\.lbctl\/shop\/admin\.password"/);
+  assert.doesNotMatch(text, /password":/i);
+});
+
+test("another number of nodes is no other setting; another port is", () => {
+  const now = settingsDigest(hostsWork());
+  assert.equal(settingsDigest(hostsWork(clusterConfig({ nodes: 3 }))), now);
+  const ports = {
+    traffic: 8080,
+    admin: 1936,
+    apps: 4567,
+    prometheus: null,
+    nodeExporter: null,
+    grafana: null,
+  };
+  assert.notEqual(settingsDigest(hostsWork(clusterConfig({ ports }))), now);
+  assert.notEqual(settingsDigest(hostsWork(clusterConfig({ proxy: { ack: "quorum" } }))), now);
+});
+
+test("more nodes than hosts listed: which are missing, and nothing is changed", () => {
+  const { machines } = hostsWork();
+  assert.throws(() => machinesFor(machines, 5), {
+    code: "too_few_hosts",
+    message: "expected 5 hosts for app servers, got 3: none for app4, app5",
+  });
+});
+
+test("nodes enter, stay, leave, and are replaced where their name has another host", () => {
+  const { machines } = hostsWork();
+  const record = recordWith({ app1: "10.0.0.11", app2: "10.9.9.9", app4: "10.0.0.14" });
+  const goal = nodeGoal(record, machines.apps);
+  const names = (nodes: readonly { name: string }[]) => nodes.map(({ name }) => name);
+  assert.deepEqual(names(goal.staying), ["app1"]);
+  assert.deepEqual(names(goal.entering), ["app2", "app3"]);
+  assert.deepEqual(names(goal.leaving), ["app4"]);
+  assert.deepEqual(names(goal.replaced), ["app2"]);
+});
+
+test("an IPv6 address is bracketed in a node's URL", () => {
+  const config = clusterConfig({ hosts: hostsConfig({ apps: [entry("fd00::11")] }), nodes: 1 });
+  const [machine] = hostsWork(config).machines.apps;
+  assert.ok(machine);
+  assert.equal(nodeUrl(config, machine), "http://[fd00::11]:4567");
+});
+
+test("a balancer's host of another cluster is refused", () => {
+  const theirs = { ...recordWith({}), name: "other" };
+  assert.throws(() => recordOf(hostsWork(), theirs, null), { code: "other_cluster" });
+});
+
+test("a balancer's host that has forgotten a deployed cluster is refused: its journal is gone", () => {
+  const local = recordWith({ app1: "10.0.0.11" }, { releases: { proxy: "a", app: "b" } });
+  assert.throws(() => recordOf(hostsWork(), null, local), { code: "balancer_lost" });
+});
+
+test("the host's record wins over the state directory's", () => {
+  const local = recordWith({ app1: "10.0.0.11" });
+  const theirs = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
+  assert.equal(recordOf(hostsWork(), theirs, local).nodes.length, 2);
+});
