@@ -165,7 +165,14 @@ test("a config that lb-proxy refuses is not put in place, and the balancer goes 
 });
 
 test("an upgrade and a rollback under load: no request fails, none is cut, nothing is missing", async (t) => {
-  const load = startLoad(t, { url: cluster.url, seed: 1, reads: 700, writes: 100, writers: 16 });
+  const load = startLoad(t, {
+    url: cluster.url,
+    seed: 1,
+    users: "upgrade",
+    reads: 700,
+    writes: 100,
+    writers: 16,
+  });
   await until(() => load.counts.acknowledged >= 100, { timeout: 60_000, what: "the load" });
   books.release("2");
   succeeded(await books.play("balancer"));
@@ -183,7 +190,7 @@ test("an upgrade and a rollback under load: no request fails, none is cut, nothi
 
 test("the apps are upgraded one after the other under load: no request fails, nothing is missing", async (t) => {
   books.release("2");
-  const load = startLoad(t, { url: cluster.url, seed: 2, reads: 200, writes: 40 });
+  const load = startLoad(t, { url: cluster.url, seed: 2, users: "apps", reads: 200, writes: 40 });
   await until(() => load.counts.acknowledged >= 40, { timeout: 60_000, what: "the load" });
   succeeded(await books.play("apps"));
   await more(load, 100);
@@ -196,7 +203,7 @@ test("the apps are upgraded one after the other under load: no request fails, no
 });
 
 test("a node's host crashes under load and comes back: it catches up by itself, nothing is missing", async (t) => {
-  const load = startLoad(t, { url: cluster.url, seed: 3, reads: 150, writes: 40 });
+  const load = startLoad(t, { url: cluster.url, seed: 3, users: "node", reads: 150, writes: 40 });
   await until(() => load.counts.acknowledged >= 40, { timeout: 60_000, what: "the load" });
   const [node] = cluster.nodes;
   await node?.crash();
@@ -208,7 +215,7 @@ test("a node's host crashes under load and comes back: it catches up by itself, 
 });
 
 test("the balancer's host crashes under load and comes back: it serves by itself, nothing is missing", async (t) => {
-  const load = startLoad(t, { url: cluster.url, seed: 4, reads: 150, writes: 40 });
+  const load = startLoad(t, { url: cluster.url, seed: 4, users: "host", reads: 150, writes: 40 });
   await until(() => load.counts.acknowledged >= 40, { timeout: 60_000, what: "the load" });
   await load.outage(async () => {
     await balancer.crash();

@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly reads?: number;
   /** Logins sent at once after each acknowledged write, one for each node in turn; default 3. */
   readonly readsAfterWrite?: number;
+  /** What the users' names begin with, where another load was there before; default "u". */
+  readonly users?: string;
   /** Only forms; default: forms and JSON in turn. */
   readonly formsOnly?: boolean;
 }
@@ -88,7 +90,15 @@ export class Load {
   #keys = 0;
 
   constructor(options: LoadOptions) {
-    this.#options = { writes: 40, writers: 8, reads: 150, readsAfterWrite: 3, formsOnly: false, ...options };
+    this.#options = {
+      writes: 40,
+      writers: 8,
+      reads: 150,
+      readsAfterWrite: 3,
+      formsOnly: false,
+      users: "u",
+      ...options,
+    };
     this.#client = new LoadClient(options.url);
     this.#random = seededRandom(options.seed);
   }
@@ -146,7 +156,7 @@ export class Load {
   #choose(mine: Account[], writer: number): Account {
     const known = pick(mine, this.#random);
     if (known !== undefined && (mine.length >= MAX_USERS_PER_WRITER || this.#random() < 0.8)) return known;
-    const account = new Account(`u${writer}-${mine.length}`);
+    const account = new Account(`${this.#options.users}${writer}-${mine.length}`);
     mine.push(account);
     this.accounts.push(account);
     return account;
