@@ -3,6 +3,7 @@
  * what another must do; the decisions themselves are in node-state.ts and write.ts.
  */
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Config, NodeConfig } from "./config/config.ts";
 import { type AttemptEnd, Delivery, type Doubt, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
@@ -100,6 +101,16 @@ export class Cluster {
     for (const name of rows.keys()) await this.#journal.removeNode(name);
     await this.#recoverWrites();
     this.#each(({ health }) => health.start());
+  }
+
+  /**
+   * Waits until every node is in-sync, or `timeout` ms: at a start no node is up before its first health check. For
+   * whoever has clients waiting already, and would have to refuse the first of them.
+   */
+  async settled(timeout: number): Promise<void> {
+    const end = performance.now() + timeout;
+    const { upstream } = this;
+    while (upstream.inSync.length < upstream.nodes.length && performance.now() < end) await pause(5);
   }
 
   /** Nothing is sent to any node from here on. */

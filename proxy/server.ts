@@ -183,6 +183,7 @@ export async function startBalancer({
   });
 
   await cluster.start();
+  if (inherited.traffic !== null) await cluster.settled(config.health.timeout);
   const bound = await traffic.listen();
   parts.defer(() => traffic.drain(0));
   listen = `${bound.host}:${bound.port}`;

@@ -30,7 +30,8 @@ export function rootFilesystem(): string {
       ],
       { stdio: ["ignore", "inherit", "inherit"] },
     );
-    renameSync(fresh, root);
+    // Somebody else may have been faster.
+    if (!existsSync(root)) renameSync(fresh, root);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }

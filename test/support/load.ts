@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly reads?: number;
   /** Logins sent at once after each acknowledged write, one for each node in turn; default 3. */
   readonly readsAfterWrite?: number;
+  /** What the users' names begin with, where another load was there before; default "u". */
+  readonly users?: string;
   /** Only forms; default: forms and JSON in turn. */
   readonly formsOnly?: boolean;
 }
@@ -72,6 +74,8 @@ export class Load {
   readonly wrongWrites: Finding[] = [];
   /** ms of each answered read, in order of their end. */
   readonly readTimes: number[] = [];
+  /** ms of each attempt at a write, whatever came of it. */
+  readonly writeTimes: number[] = [];
   readonly accounts: Account[] = [];
   readonly #options: Required<LoadOptions>;
   readonly #client: LoadClient;
@@ -86,7 +90,15 @@ export class Load {
   #keys = 0;
 
   constructor(options: LoadOptions) {
-    this.#options = { writes: 40, writers: 8, reads: 150, readsAfterWrite: 3, formsOnly: false, ...options };
+    this.#options = {
+      writes: 40,
+      writers: 8,
+      reads: 150,
+      readsAfterWrite: 3,
+      formsOnly: false,
+      users: "u",
+      ...options,
+    };
     this.#client = new LoadClient(options.url);
     this.#random = seededRandom(options.seed);
   }
@@ -144,7 +156,7 @@ export class Load {
   #choose(mine: Account[], writer: number): Account {
     const known = pick(mine, this.#random);
     if (known !== undefined && (mine.length >= MAX_USERS_PER_WRITER || this.#random() < 0.8)) return known;
-    const account = new Account(`u${writer}-${mine.length}`);
+    const account = new Account(`${this.#options.users}${writer}-${mine.length}`);
     mine.push(account);
     this.accounts.push(account);
     return account;
@@ -188,8 +200,10 @@ export class Load {
   async #untilKnown(request: WriteRequest): Promise<Reply> {
     const deadline = performance.now() + 120_000;
     for (let last = ""; ; ) {
+      const sentAt = performance.now();
       try {
         const reply = await this.#client.write(request);
+        this.writeTimes.push(performance.now() - sentAt);
         if (reply.status < 500) return reply;
         if (refusedUnrecorded(reply)) this.counts.refused++;
         else this.counts.indeterminate++;
