@@ -102,7 +102,8 @@ test("a playbook on all hosts, and one in check mode on some", () => {
 });
 
 test("Ansible checks host keys, and shares connections within one cluster only", () => {
-  const env = playbookEnv({ ansible: "/a", temp: "/t", connections: "/c", progress: "fd:3", colour: false });
+  const folders = { ansible: "/a", temp: "/t", connections: "/c", facts: "/f" };
+  const env = playbookEnv({ ...folders, progress: "fd:3", colour: false });
   assert.equal(env.ANSIBLE_HOST_KEY_CHECKING, "true");
   assert.equal(env.ANSIBLE_SSH_CONTROL_PATH_DIR, "/c");
   assert.equal(env.ANSIBLE_CONFIG, "/a/ansible.cfg");
