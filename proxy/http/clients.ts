@@ -24,15 +24,17 @@ export class Clients {
     return this.#open.size;
   }
 
-  /** Resolves when all that are open now have closed, or after `timeout` ms. */
-  async outlast(timeout: number): Promise<void> {
-    const ends = [...this.#open].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+  /** Waits until all that are open now have closed, or `timeout` ms; gives those that have not. */
+  async outlast(timeout: number): Promise<Socket[]> {
+    const now = [...this.#open];
+    const ends = now.map((socket) => new Promise((resolve) => socket.once("close", resolve)));
     const over = new AbortController();
     await Promise.race([
       Promise.all(ends),
       setTimeout(timeout, undefined, { signal: over.signal }).catch(() => {}),
     ]);
     over.abort();
+    return now.filter((socket) => this.#open.has(socket));
   }
 
   /** Bytes from and to clients since the start. */

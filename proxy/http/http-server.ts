@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Config } from "../config/config.ts";
 import { readTls, type TlsPair } from "../config/tls-files.ts";
@@ -131,13 +131,31 @@ export class TrafficServer {
    */
   async drain(timeout: number): Promise<void> {
     this.#draining.now = true;
-    if (this.#inherited !== null) await this.clients.outlast(timeout);
+    if (this.#inherited !== null) this.#closeIdle(await this.clients.outlast(timeout));
     const { promise, resolve } = Promise.withResolvers<void>();
-    // Closes the idle connections, too; its error would say that it was not listening, which is fine.
-    this.server.close(() => resolve());
+    // Its error would say that it was not listening, which is fine.
+    this.#close(() => resolve());
     const timer = setTimeout(() => this.server.closeAllConnections(), this.#lastWait(timeout));
     await promise;
     clearTimeout(timer);
+  }
+
+  /** Of connections that had their time. With TLS nobody knows here which are idle: they have the last wait, too. */
+  #closeIdle(sockets: readonly Socket[]): void {
+    if (this.#tls) return;
+    for (const socket of sockets) {
+      const latest = this.#connections.get(socket)?.latest ?? null;
+      if (latest === null || latest.writableFinished) socket.destroy();
+    }
+  }
+
+  /**
+   * node:http's own close() takes a connection whose first request has not come yet for an idle one, and closes those:
+   * with a successor, it was accepted a moment ago, and its request is on the way.
+   */
+  #close(closed: () => void): void {
+    if (this.#inherited === null) this.server.close(closed);
+    else NetServer.prototype.close.call(this.server, closed);
   }
 
   /** ms that answers in progress have when no more is accepted. */

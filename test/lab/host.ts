@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { until } from "../support/wait.ts";
 import { cgroups, killAll, processesIn } from "./cgroup.ts";
 import { inLab, run, works } from "./network.ts";
-import { ADDRESSES, PLACE, USER } from "./place.ts";
+import { ADDRESSES, LAB, PLACE, USER } from "./place.ts";
 import { rootFilesystem } from "./root-filesystem.ts";
 
 /** The first host's address ends with 11. */
@@ -130,7 +130,7 @@ export class LabHost {
     });
     const nspawn = [
       "systemd-nspawn",
-      ...["-D", this.root, `--machine=${this.name}`, "--boot", "--register=no", "--keep-unit"],
+      ...["-D", this.root, `--machine=${LAB}-${this.name}`, "--boot", "--register=no", "--keep-unit"],
       ...[`--network-bridge=${PLACE.bridge}`, "--console=pipe", "--resolv-conf=off", "--timezone=off"],
     ];
     const log = openSync(join(this.#folder, "console.log"), "a", 0o600);

@@ -1,5 +1,6 @@
 /** Where a lab is on this computer. LBCTL_LAB names another one, so that two can be up at the same time. */
 
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 
 /** At most 8 long: names of network interfaces are made of it. */
@@ -18,8 +19,11 @@ export const PLACE = {
 
 /** Who may sign in by the key, and become root by sudo. */
 export const USER = "admin";
-/** The lab's network is its own: these addresses mean nothing outside. */
-export const ADDRESSES = "10.77.0";
+/**
+ * The lab's network is its own: these addresses mean nothing outside. They differ from lab to lab all the same, since
+ * ssh's kept connections go by address.
+ */
+export const ADDRESSES = `10.77.${LAB === "lbctl" ? 0 : 1 + ((createHash("sha256").update(LAB).digest()[0] ?? 0) % 200)}`;
 /** This computer's address in the lab's network. */
 export const CONTROLLER = `${ADDRESSES}.1`;
 

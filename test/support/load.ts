@@ -72,6 +72,8 @@ export class Load {
   readonly wrongWrites: Finding[] = [];
   /** ms of each answered read, in order of their end. */
   readonly readTimes: number[] = [];
+  /** ms of each attempt at a write, whatever came of it. */
+  readonly writeTimes: number[] = [];
   readonly accounts: Account[] = [];
   readonly #options: Required<LoadOptions>;
   readonly #client: LoadClient;
@@ -188,8 +190,10 @@ export class Load {
   async #untilKnown(request: WriteRequest): Promise<Reply> {
     const deadline = performance.now() + 120_000;
     for (let last = ""; ; ) {
+      const sentAt = performance.now();
       try {
         const reply = await this.#client.write(request);
+        this.writeTimes.push(performance.now() - sentAt);
         if (reply.status < 500) return reply;
         if (refusedUnrecorded(reply)) this.counts.refused++;
         else this.counts.indeterminate++;
