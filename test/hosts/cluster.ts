@@ -1,4 +1,5 @@
 /** lbctl and the lab's hosts: a cluster in a directory of its own, and other builds of lbctl to upgrade to. */
+import type { ChildProcess } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import type { TestContext } from "node:test";
 import { statePaths } from "../../cli/state.ts";
 import { type Ran, run } from "../cli/lbctl.ts";
 import { type Lab, readLab } from "../lab/lab.ts";
+import { ansibleVenv } from "../lab/venv.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -19,6 +21,8 @@ export interface HostsCluster {
   /** lbctl.yaml with so many nodes, and these lines besides. */
   write(nodes: number, changes?: HostsChanges): void;
   lbctl(...args: string[]): Promise<Ran>;
+  /** As `lbctl`, with the process while it runs. */
+  start(...args: string[]): { readonly child: Promise<ChildProcess>; readonly ended: Promise<Ran> };
   /** Fails the test unless it exits with 0. */
   ok(...args: string[]): Promise<string>;
   json<T>(...args: string[]): Promise<T>;
@@ -40,8 +44,20 @@ export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
   mkdirSync(state.dir, { recursive: true, mode: 0o700 });
   writeFileSync(join(state.dir, "known_hosts"), readFileSync(lab.knownHosts));
   let program = join(ROOT, "cli/bin.ts");
+  // Made before, where there is a way out: lbctl takes one that is new enough from PATH.
+  const env = { PATH: `${join(ansibleVenv(), "bin")}:${process.env.PATH}`, XDG_DATA_HOME: join(dir, "data") };
   const lbctl = (...args: string[]) =>
-    run(process.execPath, [program, ...args], { cwd: dir, timeout: PATIENCE });
+    run(process.execPath, [program, ...args], { cwd: dir, env, timeout: PATIENCE });
+  const start = (...args: string[]) => {
+    const { promise, resolve } = Promise.withResolvers<ChildProcess>();
+    const ended = run(process.execPath, [program, ...args], {
+      cwd: dir,
+      env,
+      timeout: PATIENCE,
+      started: resolve,
+    });
+    return { child: promise, ended };
+  };
   const ok = async (...args: string[]) => {
     const ran = await lbctl(...args);
     if (ran.code !== 0) throw new Error(`lbctl ${args.join(" ")}: ${ran.code}\n${ran.stdout}${ran.stderr}`);
@@ -54,6 +70,7 @@ export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
     write: (nodes, { key = lab.key, apps = others } = {}) =>
       writeFileSync(join(dir, "lbctl.yaml"), configText(name, nodes, balancer ?? "", apps, lab.user, key)),
     lbctl,
+    start,
     ok,
     json: async <T>(...args: string[]) => JSON.parse(await ok(...args, "--json")) as T,
     use: (build) => {

@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { BenchReport } from "../../cli/bench/report.ts";
 import type { Status } from "../../proxy/api.ts";
 import { LabHost } from "../lab/host.ts";
+import { until } from "../support/wait.ts";
 import { anotherBuild, type HostsCluster, hostsCluster } from "./cluster.ts";
 import { underLoad } from "./load.ts";
 
@@ -48,6 +50,11 @@ test("target hosts, from nothing", async (t) => {
 
   await t.test("two operators: the lock, the record and the log are on the balancer's host", () =>
     otherOperator(t, cluster),
+  );
+
+  await t.test(
+    "a node's host and the balancer's crash under load: all comes back, nothing acknowledged is missing",
+    (t) => crashes(t, cluster),
   );
 
   await t.test("scale from 3 to 5 under load: no request fails, nothing is missing", async (t) => {
@@ -150,6 +157,44 @@ async function otherOperator(t: TestContext, cluster: HostsCluster): Promise<voi
     lines.every(({ user }) => user.includes("@")),
     log,
   );
+}
+
+/** SIGKILL to all that runs on the host: a crash, not a loss of power. While the balancer is away requests fail. */
+async function crashes(t: TestContext, cluster: HostsCluster): Promise<void> {
+  const [balancer, node] = cluster.lab.hosts.map(({ address }) => hostAt(cluster, address));
+  assert.ok(balancer && node);
+  const load = cluster.lbctl(
+    "bench",
+    "--reads",
+    "100",
+    "--writes",
+    "10",
+    "--duration",
+    "90s",
+    "--retry",
+    "--json",
+  );
+  for (const host of [node, balancer]) {
+    await host.crash();
+    await host.start();
+    await until(async () => (await inSyncNow(cluster)) === 3, {
+      timeout: 120_000,
+      what: "3 nodes in-sync again",
+    });
+  }
+  const { stdout, stderr } = await load;
+  const report = JSON.parse(stdout) as BenchReport;
+  assert.ok("audit" in report, stdout + stderr);
+  t.diagnostic(
+    `${report.reads.errors} reads and ${report.writes.errors} writes failed while the balancer was away`,
+  );
+  assert.equal(report.audit?.missing, 0, JSON.stringify(report.audit));
+  assert.match(await cluster.ok("verify"), /every node holds the same/);
+}
+
+async function inSyncNow(cluster: HostsCluster): Promise<number> {
+  const { stdout } = await cluster.lbctl("status", "--json");
+  return (JSON.parse(stdout) as Partial<Shown>).balancer?.inSync ?? 0;
 }
 
 function releases({ dir }: HostsCluster): unknown {
