@@ -44,6 +44,7 @@ export async function runPlaybook(site: Site, options: PlaybookOptions): Promise
       ansible: folder,
       temp: join(site.state.dir, "ansible", "tmp"),
       connections: connectionsFolder(site),
+      facts: site.factsFolder,
       progress: "fd:3",
       colour: site.verbose && process.stdout.isTTY === true,
     }),

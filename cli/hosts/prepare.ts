@@ -1,7 +1,7 @@
 /** Before anything is changed: the hosts are looked at, and what goes there is at hand. */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileSafely } from "../state.ts";
 import type { ChangeContext } from "../target.ts";
@@ -31,7 +31,9 @@ export async function prepare(
   let facts: readonly Facts[] = [];
   let ansible = "";
   let binaries: Site["nodeBinaries"] = {};
-  await mkdir(join(work.state.dir, "ansible", "tmp"), { recursive: true, mode: 0o700 });
+  const folder = join(work.state.dir, "ansible");
+  await mkdir(join(folder, "tmp"), { recursive: true, mode: 0o700 });
+  await rm(join(folder, "facts"), { recursive: true, force: true });
   await ui.steps([
     {
       title: `Look at ${plural(machines.length, "host")}`,
@@ -63,7 +65,8 @@ export function siteOf(
   { verbose }: ChangeContext,
 ): Site {
   const inventory = join(work.state.dir, "ansible", "inventory.yml");
-  return { ...work, ...prepared, apps, release, verbose, inventory };
+  const factsFolder = join(work.state.dir, "ansible", "facts");
+  return { ...work, ...prepared, apps, release, verbose, inventory, factsFolder };
 }
 
 /** The balancer's own where it has one: another operator may have made it. */

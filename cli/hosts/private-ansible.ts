@@ -38,7 +38,7 @@ export async function installAnsible(signal: AbortSignal): Promise<Ansible> {
   const python = await findPython(signal);
   mkdirSync(dirname(folder), { recursive: true });
   rmSync(folder, { recursive: true, force: true });
-  for (const argv of venvArgvs(python, folder, join(ansibleFolder(), "requirements.txt"))) {
+  for (const argv of venvArgvs(python, folder, join(ansibleFolder(), "requirements.lock"))) {
     const { code, stdout, stderr } = await runTool({ argv, signal });
     if (code === 0) continue;
     const said = (stderr || stdout).trim().split("\n");

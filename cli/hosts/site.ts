@@ -12,6 +12,8 @@ export interface Site extends HostsWork {
   readonly release: Release;
   readonly facts: readonly Facts[];
   readonly nodeBinaries: Readonly<Record<string, NodeBinary>>;
+  /** What Ansible finds out about the hosts, for this command. */
+  readonly factsFolder: string;
   /** Ansible's inventory file. */
   readonly inventory: string;
   /** ansible-playbook */

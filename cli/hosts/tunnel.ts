@@ -1,8 +1,9 @@
 /** A way to the admin API, and to nodes, that needs no open port but SSH's. */
 import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../errors.ts";
 import type { Reached, ReachOptions } from "../target.ts";
-import { startTool } from "../tool.ts";
+import { type RunningTool, startTool } from "../tool.ts";
 import { type Forward, tunnelArgv } from "../tools/ssh.ts";
 import { accessOf } from "./machines.ts";
 import { clusterOf, type HostsRecord } from "./record.ts";
@@ -11,6 +12,8 @@ import type { HostsWork } from "./work.ts";
 
 /** Another process may take a port between its choice and its use. */
 const TRIES = 3;
+/** Between attempts to open it anew, in ms. */
+const RETRY = 1_000;
 
 export async function reachByTunnel(
   work: HostsWork,
@@ -29,34 +32,77 @@ export async function reachByTunnel(
 class PortTaken extends UserError {}
 
 async function open(work: HostsWork, record: HostsRecord, nodes: boolean): Promise<Reached> {
-  const { balancer, acceptNewHostKeys } = work.machines;
   const wanted = [
     { host: "127.0.0.1", port: record.adminPort },
     ...(nodes ? record.nodes.map(({ url }) => hostAndPort(url)) : []),
   ];
   const ports = await freePorts(wanted.length);
   const forwards = wanted.map((to, index): Forward => ({ from: ports[index] ?? 0, ...to }));
-  const tool = startTool({
-    argv: tunnelArgv(accessOf(balancer, acceptNewHostKeys, work.state), forwards),
-    signal: work.signal,
-  });
-  const stop = () => void tool[Symbol.asyncDispose]();
-  work.signal.addEventListener("abort", stop, { once: true });
-  for await (const line of tool.lines())
-    if (line === "open") return opened(work, record, forwards, tool, stop);
-  work.signal.removeEventListener("abort", stop);
-  work.signal.throwIfAborted();
-  const { stderr } = await tool.ended;
-  if (/Address already in use|cannot listen/i.test(stderr)) throw new PortTaken("expected free ports", {});
-  throw sshError(balancer, stderr);
+  const tunnel = new Tunnel(work, forwards);
+  await tunnel.open();
+  return reached(work, record, forwards, tunnel);
 }
 
-function opened(
-  { config, signal }: HostsWork,
+/** Opened anew when it breaks: the host may come back. */
+class Tunnel implements AsyncDisposable {
+  readonly #work: HostsWork;
+  readonly #forwards: readonly Forward[];
+  readonly #stop = () => void this[Symbol.asyncDispose]();
+  #tool: RunningTool | null = null;
+  #closed = false;
+
+  constructor(work: HostsWork, forwards: readonly Forward[]) {
+    this.#work = work;
+    this.#forwards = forwards;
+    work.signal.addEventListener("abort", this.#stop, { once: true });
+  }
+
+  /** @throws UserError where no way leads there */
+  async open(): Promise<void> {
+    const { machines, state, signal } = this.#work;
+    const { balancer, acceptNewHostKeys } = machines;
+    const argv = tunnelArgv(accessOf(balancer, acceptNewHostKeys, state), this.#forwards);
+    const tool = startTool({ argv, signal });
+    this.#tool = tool;
+    for await (const line of tool.lines()) {
+      if (line !== "open") continue;
+      void tool.ended.then(() => this.#again());
+      return;
+    }
+    await tool[Symbol.asyncDispose]();
+    signal.throwIfAborted();
+    const { stderr } = await tool.ended;
+    if (/Address already in use|cannot listen/i.test(stderr))
+      throw new PortTaken("expected free ports, got others'");
+    throw sshError(balancer, stderr);
+  }
+
+  async #again(): Promise<void> {
+    while (!this.#closed) {
+      await sleep(RETRY, undefined, { ref: false });
+      if (this.#closed) return;
+      const opened = await this.open().then(
+        () => true,
+        () => false,
+      );
+      // Disposed of while it was being opened.
+      if (opened && this.#closed) await this.#tool?.[Symbol.asyncDispose]();
+      if (opened) return;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#work.signal.removeEventListener("abort", this.#stop);
+    await this.#tool?.[Symbol.asyncDispose]();
+  }
+}
+
+function reached(
+  { config }: HostsWork,
   record: HostsRecord,
   forwards: readonly Forward[],
-  tool: AsyncDisposable,
-  stop: () => void,
+  tunnel: Tunnel,
 ): Reached {
   const [admin, ...toNodes] = forwards;
   const cluster = clusterOf(config, record, "127.0.0.1");
@@ -67,10 +113,7 @@ function opened(
       adminUrl: `http://127.0.0.1:${admin?.from}`,
       nodes: cluster.nodes.map((node, index) => ({ ...node, url: urls[index] ?? node.url })),
     },
-    [Symbol.asyncDispose]: async () => {
-      signal.removeEventListener("abort", stop);
-      await tool[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose](),
   };
 }
 

@@ -46,6 +46,8 @@ export interface PlaybookFolders {
   readonly temp: string;
   /** For the sockets of connections that it shares: of this cluster alone, since addresses may mean other hosts. */
   readonly connections: string;
+  /** For what it finds out about hosts: of one command alone, since hosts change. */
+  readonly facts: string;
   /** The file that events are written to, or `fd:3`: a descriptor. */
   readonly progress: string;
   readonly colour: boolean;
@@ -55,6 +57,7 @@ export function playbookEnv({
   ansible,
   temp,
   connections,
+  facts,
   progress,
   colour,
 }: PlaybookFolders): Record<string, string> {
@@ -66,6 +69,10 @@ export function playbookEnv({
     ANSIBLE_HOST_KEY_CHECKING: "true",
     ANSIBLE_LOCAL_TEMP: temp,
     ANSIBLE_SSH_CONTROL_PATH_DIR: connections,
+    ANSIBLE_GATHERING: "smart",
+    ANSIBLE_CACHE_PLUGIN: "jsonfile",
+    ANSIBLE_CACHE_PLUGIN_CONNECTION: facts,
+    ANSIBLE_FORKS: "10",
     ANSIBLE_RETRY_FILES_ENABLED: "false",
     ANSIBLE_LOCALHOST_WARNING: "false",
     ...(colour ? { ANSIBLE_FORCE_COLOR: "true" } : { ANSIBLE_NOCOLOR: "true" }),

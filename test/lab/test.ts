@@ -10,7 +10,7 @@ import { ansibleVenv } from "./venv.ts";
 
 /** One balancer, three nodes, and two more hosts for the tests that grow a cluster. */
 const HOSTS = 6;
-const FILES = ["test/ansible/**/*.test.ts", "test/lab/**/*.test.ts"];
+const FILES = ["test/ansible/**/*.test.ts", "test/lab/**/*.test.ts", "test/hosts/**/*.test.ts"];
 const ROOT = dirname(dirname(import.meta.dirname));
 
 const chosen = process.argv.slice(2);

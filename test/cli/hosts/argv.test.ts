@@ -102,7 +102,8 @@ test("a playbook on all hosts, and one in check mode on some", () => {
 });
 
 test("Ansible checks host keys, and shares connections within one cluster only", () => {
-  const env = playbookEnv({ ansible: "/a", temp: "/t", connections: "/c", progress: "fd:3", colour: false });
+  const folders = { ansible: "/a", temp: "/t", connections: "/c", facts: "/f" };
+  const env = playbookEnv({ ...folders, progress: "fd:3", colour: false });
   assert.equal(env.ANSIBLE_HOST_KEY_CHECKING, "true");
   assert.equal(env.ANSIBLE_SSH_CONTROL_PATH_DIR, "/c");
   assert.equal(env.ANSIBLE_CONFIG, "/a/ansible.cfg");
@@ -110,14 +111,14 @@ test("Ansible checks host keys, and shares connections within one cluster only",
 });
 
 test("the private Ansible takes only the pinned files, by their hashes", () => {
-  assert.deepEqual(venvArgvs("python3", "/v", "/a/requirements.txt"), [
+  assert.deepEqual(venvArgvs("python3", "/v", "/a/requirements.lock"), [
     ["python3", "-m", "venv", "--clear", "/v"],
     [
       ...["/v/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"],
-      ...["--require-hashes", "--only-binary", ":all:", "--requirement", "/a/requirements.txt"],
+      ...["--require-hashes", "--only-binary", ":all:", "--requirement", "/a/requirements.lock"],
     ],
   ]);
-  const pinned = readFileSync(join(ROOT, "ansible/requirements.txt"), "utf8");
+  const pinned = readFileSync(join(ROOT, "ansible/requirements.lock"), "utf8");
   assert.match(pinned, new RegExp(`^ansible-core==${ANSIBLE_VERSION.replaceAll(".", "\\.")} `, "m"));
 });
 

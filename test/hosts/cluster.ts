@@ -1,0 +1,114 @@
+/** lbctl and the lab's hosts: a cluster in a directory of its own, and other builds of lbctl to upgrade to. */
+import type { ChildProcess } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { statePaths } from "../../cli/state.ts";
+import { type Ran, run } from "../cli/lbctl.ts";
+import { type Lab, readLab } from "../lab/lab.ts";
+import { ansibleVenv } from "../lab/venv.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+/** Ansible on a busy machine takes its time. */
+const PATIENCE = 900_000;
+
+export interface HostsCluster {
+  readonly dir: string;
+  readonly lab: Lab;
+  readonly url: string;
+  /** lbctl.yaml with so many nodes, and these lines besides. */
+  write(nodes: number, changes?: HostsChanges): void;
+  lbctl(...args: string[]): Promise<Ran>;
+  /** As `lbctl`, with the process while it runs. */
+  start(...args: string[]): { readonly child: Promise<ChildProcess>; readonly ended: Promise<Ran> };
+  /** Fails the test unless it exits with 0. */
+  ok(...args: string[]): Promise<string>;
+  json<T>(...args: string[]): Promise<T>;
+  /** From here on another build of lbctl is run. */
+  use(build: string): void;
+}
+
+export interface HostsChanges {
+  readonly key?: string;
+  readonly apps?: readonly string[];
+}
+
+/** The first host is the balancer's; all others are listed for app servers. Nothing is deployed yet. */
+export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
+  const lab = readLab();
+  const [balancer, ...others] = lab.hosts.map(({ address }) => address);
+  const dir = tempFolder(t);
+  const state = statePaths(dir, name);
+  mkdirSync(state.dir, { recursive: true, mode: 0o700 });
+  writeFileSync(join(state.dir, "known_hosts"), readFileSync(lab.knownHosts));
+  let program = join(ROOT, "cli/bin.ts");
+  // Made before, where there is a way out: lbctl takes one that is new enough from PATH.
+  const env = { PATH: `${join(ansibleVenv(), "bin")}:${process.env.PATH}`, XDG_DATA_HOME: join(dir, "data") };
+  const lbctl = (...args: string[]) =>
+    run(process.execPath, [program, ...args], { cwd: dir, env, timeout: PATIENCE });
+  const start = (...args: string[]) => {
+    const { promise, resolve } = Promise.withResolvers<ChildProcess>();
+    const ended = run(process.execPath, [program, ...args], {
+      cwd: dir,
+      env,
+      timeout: PATIENCE,
+      started: resolve,
+    });
+    return { child: promise, ended };
+  };
+  const ok = async (...args: string[]) => {
+    const ran = await lbctl(...args);
+    if (ran.code !== 0) throw new Error(`lbctl ${args.join(" ")}: ${ran.code}\n${ran.stdout}${ran.stderr}`);
+    return ran.stdout;
+  };
+  const cluster: HostsCluster = {
+    dir,
+    lab,
+    url: `http://${balancer}`,
+    write: (nodes, { key = lab.key, apps = others } = {}) =>
+      writeFileSync(join(dir, "lbctl.yaml"), configText(name, nodes, balancer ?? "", apps, lab.user, key)),
+    lbctl,
+    start,
+    ok,
+    json: async <T>(...args: string[]) => JSON.parse(await ok(...args, "--json")) as T,
+    use: (build) => {
+      program = join(build, "bin/lbctl.js");
+    },
+  };
+  return cluster;
+}
+
+function configText(
+  name: string,
+  nodes: number,
+  balancer: string,
+  apps: readonly string[],
+  user: string,
+  key: string,
+): string {
+  return [
+    `name: ${name}`,
+    "target: hosts",
+    `nodes: ${nodes} # kept`,
+    "hosts:",
+    `  balancer: ${balancer}`,
+    `  apps: [${apps.join(", ")}]`,
+    `  ssh: { user: ${user}, key: ${key} }`,
+    "  monitoring: { prometheus: none, grafana: none }",
+    "",
+  ].join("\n");
+}
+
+/** What npm would install, with one line more in its bundles: a new version of balancer and app. */
+export async function anotherBuild(t: TestContext): Promise<string> {
+  const folder = tempFolder(t);
+  for (const part of ["bin", "dist", "ansible", "grafana", "package.json"]) {
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  for (const bundle of ["proxy.mjs", "app.mjs"])
+    await appendFile(join(folder, "dist", bundle), `// ${folder}\n`);
+  return folder;
+}
