@@ -17,7 +17,7 @@ const root = join(import.meta.dirname, "../..");
 
 /** Loaded by other commands only: each costs tens of milliseconds. */
 const HEAVY =
-  /\/node_modules\/(zod|yaml|listr2|execa|undici|hdr-histogram-js|pino|prom-client)\/|\/(target|converge)-/;
+  /\/node_modules\/(zod|yaml|listr2|execa|undici|hdr-histogram-js|pino|prom-client|cdktf|constructs|@cdktf)\/|\/(target|converge)-|\/dist\/infra\.mjs/;
 
 before(() => exec(process.execPath, [join(root, "scripts/build.mjs")]));
 

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import { tempFolder } from "../../support/temp-folder.ts";
+import { run } from "../lbctl.ts";
+
+const LBCTL = join(import.meta.dirname, "../../../cli/bin.ts");
+
+test("lbctl plan: every change, then the cost; nothing is made, and no credential is in the state directory", async (t) => {
+  const { lbctl } = await bed(t);
+  const ran = await lbctl("plan");
+  assert.equal(ran.code, 0, ran.stderr);
+  const text = stripVTControlCharacters(ran.stdout);
+  assert.match(text, /\+ create +aws_instance\.app3 +t3\.small/);
+  assert.match(
+    text,
+    /\+ create +aws_vpc_security_group_ingress_rule\.balancer-in-80-0-0-0-0-0 +port 80 from 0\.0\.0\.0\/0/,
+  );
+  assert.match(text, /COST A MONTH, ABOUT[\s\S]*together +\d+\.\d\d/);
+  const json = await lbctl("plan", "--json");
+  assert.ok((JSON.parse(json.stdout) as { what: string }[]).some(({ what }) => what === "aws_instance.app1"));
+  const status = await lbctl("status");
+  assert.match(status.stderr, /expected a deployed cluster "shop", got none/);
+});
+
+test("lbctl deploy where nobody can be asked: --yes is the next step", async (t) => {
+  const { lbctl } = await bed(t);
+  const ran = await lbctl("deploy", "--json");
+  assert.equal(ran.code, 1);
+  assert.equal((JSON.parse(ran.stdout) as { error: { code: string } }).error.code, "not_confirmed");
+});
+
+test("lbctl scale --nodes with what is no number from 1 to 9", async (t) => {
+  const { lbctl } = await bed(t);
+  for (const count of ["0", "10", "-1", "3.5", "seven"]) {
+    const ran = await lbctl("scale", `--nodes=${count}`);
+    assert.equal(ran.code, 2, count);
+    assert.match(ran.stderr, new RegExp(`expected a whole number from 1 to 9.*got ${count}`), count);
+  }
+});
+
+test("lbctl doctor: what is there, what is missing, and what brings it", async (t) => {
+  const { lbctl } = await bed(t);
+  const ran = await lbctl("doctor", "--json");
+  const { findings } = JSON.parse(ran.stdout) as {
+    findings: { check: string; ok: boolean; found: string; mend: string }[];
+  };
+  const by = Object.fromEntries(findings.map((finding) => [finding.check, finding]));
+  assert.equal(by["Terraform or OpenTofu"]?.found, "terraform 1.11.4");
+  assert.equal(by["AWS CLI"]?.ok, true);
+  assert.equal(by["AWS credentials"]?.found, "arn:aws:iam::000000000000:user/ada");
+  assert.equal(by["Session Manager plugin"]?.ok, false);
+  assert.match(by["Session Manager plugin"]?.mend ?? "", /install-plugin/);
+});
+
+test("without Terraform or OpenTofu: what to install", async (t) => {
+  const { dir } = await bed(t);
+  const ran = await run(process.execPath, [LBCTL, "plan"], { cwd: dir, env: { PATH: dir, HOME: dir } });
+  assert.equal(ran.code, 1);
+  assert.match(ran.stderr, /expected Terraform or OpenTofu 1\.6 or newer, got neither/);
+});
+
+async function bed(t: TestContext) {
+  const dir = tempFolder(t);
+  await writeFile(join(dir, "lbctl.yaml"), "name: shop\ntarget: aws\n");
+  const env = {
+    ...process.env,
+    PATH: [join(import.meta.dirname, "stand-in"), process.env.PATH].join(delimiter),
+  };
+  return {
+    dir,
+    lbctl: (...args: string[]) => run(process.execPath, [LBCTL, ...args], { cwd: dir, env, timeout: 60_000 }),
+  };
+}
