@@ -15,7 +15,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["name: A", /^name: expected a-z, 0-9 and -.*, got "A"$/],
   [`name: ${"a".repeat(33)}`, /^name: expected .*at most 32/],
   ["name: [a]", /^name: expected .*, got \["a"\]$/],
-  ["target: gcp", /^target: expected local, hosts, got "gcp"$/],
+  ["target: gcp", /^target: expected local, hosts, aws, got "gcp"$/],
   ["nodes: 0", /^nodes: expected a whole number from 1 to 9 .*, got 0$/],
   ["nodes: 10", /^nodes: expected a whole number from 1 to 9 \(every write goes to every node.*, got 10$/],
   ["nodes: -1", /^nodes: .*, got -1$/],
