@@ -19,7 +19,7 @@ const STAND_INS = join(import.meta.dirname, "../cli/aws/stand-in");
 /** Ansible on a busy machine takes its time. */
 const PATIENCE = 900_000;
 const LBCTL = join(import.meta.dirname, "../../cli/bin.ts");
-test("target aws on hosts of the lab", { skip: NO_LAB }, async (t) => {
+test("target aws on hosts of the lab", { skip: NO_LAB, timeout: 1_800_000 }, async (t) => {
   const lab = readLab();
   const dir = tempFolder(t);
   const state = join(dir, ".lbctl/shop");
