@@ -1,10 +1,9 @@
-import type { IncomingMessage } from "node:http";
-import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { LbError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { isWhole } from "./http/bodiless.ts";
 import { fieldValues } from "./http/headers.ts";
+import { LimitedBody } from "./http/limited-body.ts";
 import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
@@ -14,8 +13,8 @@ import type { LegTrace } from "./tracing/tracing.ts";
 /** The read that an attempt belongs to: it decides what follows. */
 export interface ReadLegOwner {
   readonly exchange: Exchange;
-  /** Bytes that the request's body may have. */
-  readonly mostBody: number;
+  /** What the request's body may have: bytes, and ms. */
+  readonly bodyLimits: { readonly readBody: number; readonly bodyTimeout: number };
   /** The attempt's end, before what follows from it; `reason`: why the node gave no whole answer, else null. */
   ended(node: UpstreamNode, outcome: LegOutcome, startedAt: number, reason: string | null): void;
   /** The answer is through. */
@@ -47,6 +46,8 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   /** Of the wait for a connection, then of the node's first byte, then of the whole read. */
   #timer: NodeJS.Timeout | undefined;
   #sent = false;
+  /** The client's, on its way to the node. */
+  #body: LimitedBody | null = null;
   #abort: (() => void) | null = null;
   #resume: (() => void) | null = null;
   /** The head of the node's answer, once it is there. It goes on with the first byte of the body. */
@@ -81,12 +82,14 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     this.#sent = true;
     this.#setTimer();
     const { inspected, request } = this.#read.exchange;
+    if (inspected.hasBody)
+      this.#body = new LimitedBody(request, this.#read.bodyLimits.readBody, () => this.#bodySent());
     connections.dispatch(
       {
         method: request.method as Dispatcher.HttpMethod,
         path: inspected.target,
         headers: this.#trace.headers,
-        body: inspected.hasBody ? Readable.from(limited(request, this.#read.mostBody)) : null,
+        body: this.#body?.stream ?? null,
       },
       this,
     );
@@ -116,6 +119,16 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     }
     const { route, startedAt, response } = this.#read.exchange;
     const left = route.timeout - (performance.now() - startedAt);
+    if (this.#status === 0 && this.#body?.waitsForClient) {
+      this.#clientIsSlow(left);
+      return;
+    }
+    if (this.#begun && left <= 0 && response.writableNeedDrain) {
+      // The client has not read what is there: it had its time, and the node is not why.
+      this.abort();
+      this.#read.broke(this.#node);
+      return;
+    }
     if (this.#status > 0 && left > 0) {
       // A head whose body lets wait for itself (an event stream's) is not held back any longer.
       this.#begin();
@@ -126,6 +139,29 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     this.#timedOut = true;
     if (this.#abort !== null) this.#abort();
     else this.onError(new Error("no connection to it in time"));
+  }
+
+  /** The node cannot answer before it has the body: nothing is its fault. @param left ms of the read's time */
+  #clientIsSlow(left: number): void {
+    const { bodyTimeout } = this.#read.bodyLimits;
+    const more = Math.min(left, bodyTimeout - (performance.now() - this.#startedAt));
+    if (more > 0) {
+      this.#timer = setTimeout(expire, Math.min(more, this.#read.exchange.route.firstByteTimeout), this);
+      return;
+    }
+    this.abort();
+    const limit =
+      left > 0 ? `${bodyTimeout} ms (limits.bodyTimeout)` : "the read's time (timeout of its route)";
+    this.#read.refused(
+      new LbError("body_timeout", `expected the whole body within ${limit}, got a part of it`),
+    );
+  }
+
+  /** From now on the node has its time for the first byte. */
+  #bodySent(): void {
+    if (this.#over || this.#status > 0) return;
+    clearTimeout(this.#timer);
+    this.#setTimer();
   }
 
   onConnect(abort: () => void): void {
@@ -193,7 +229,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
 
   #setTimer(): void {
     const { route, startedAt } = this.#read.exchange;
-    const left = route.timeout - (this.#startedAt - startedAt);
+    const left = route.timeout - (performance.now() - startedAt);
     this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
   }
 
@@ -221,20 +257,4 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
 
 function expire(leg: ReadLeg): void {
   leg.expire();
-}
-
-export function bodyTooLarge(detail: string): LbError {
-  return new LbError("body_too_large", detail, { extra: { limit: "limits.readBody" } });
-}
-
-/** The client's body, up to a limit; beyond it the attempt is cut off. */
-async function* limited(request: IncomingMessage, most: number): AsyncGenerator<Buffer> {
-  let size = 0;
-  // The request must outlive the attempt: its connection still carries the answer.
-  const chunks: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
-  for await (const chunk of chunks) {
-    size += chunk.byteLength;
-    if (size > most) throw bodyTooLarge(`expected at most ${most} bytes, got more`);
-    yield chunk;
-  }
 }

@@ -7,11 +7,12 @@ import type { Balancer } from "./balancer.ts";
 import { LbError } from "./errors.ts";
 import type { Exchange, ReadFailure } from "./exchange.ts";
 import { wantBody } from "./http/http-server.ts";
+import { bodyTooLarge } from "./http/limited-body.ts";
 import { breakOff } from "./http/traffic-response.ts";
 import type { LegOutcome } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
-import { bodyTooLarge, ReadLeg, type ReadLegOwner } from "./read-leg.ts";
+import { ReadLeg, type ReadLegOwner } from "./read-leg.ts";
 import { RetryBudget } from "./retry-budget.ts";
 
 export interface ReaderOptions {
@@ -21,6 +22,7 @@ export interface ReaderOptions {
   readonly events: ReadEvents;
   readonly limits: () => {
     readonly readBody: number;
+    readonly bodyTimeout: number;
     readonly readsOpen: number;
     readonly readConnections: number;
     readonly retryBudget: number;
@@ -115,8 +117,8 @@ class Read implements ReadLegOwner {
     return this.#balancer.pick(free, this.#tried) ?? (this.#waited ? undefined : node);
   }
 
-  get mostBody(): number {
-    return this.reader.options.limits().readBody;
+  get bodyLimits(): { readonly readBody: number; readonly bodyTimeout: number } {
+    return this.reader.options.limits();
   }
 
   ended(node: UpstreamNode, outcome: LegOutcome, startedAt: number, reason: string | null): void {
