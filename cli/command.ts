@@ -41,6 +41,11 @@ export abstract class BaseCommand extends Command {
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
   }
 
+  /** For what goes on until it is stopped: it ends, too, when nobody reads it any more (`| head`). */
+  endWithReader(): void {
+    process.stdout.once("error", () => this.#interruption.abort(new Interrupted("SIGPIPE")));
+  }
+
   /** Prints a result: as JSON, or as people read it. */
   show<T>(result: T, json: boolean, render: (result: T) => string): void {
     this.log(json ? JSON.stringify(result, null, 2) : render(result));

@@ -9,6 +9,8 @@ const ENOUGH = 64 * 1024;
 /** Of one character in UTF-8, counted as JavaScript counts them: so much room is enough without looking. */
 const MAX_CHARACTER = 3;
 
+const NEWLINE = 0x0a;
+
 /**
  * A file descriptor to log to, never waited for: a reader that is stuck must not stop the balancer.
  * A line becomes bytes at once: held as strings, all of them would be copied by each collection of garbage.
@@ -68,14 +70,20 @@ export class LogStream {
     }
   }
 
+  /** A full disk, a reader that is gone: each line counts. */
+  #lost(bytes: Buffer): void {
+    for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) this.#dropped();
+  }
+
   #push(bytes: Buffer): void {
     write(this.#fd, bytes, (error, written) => {
       if (error?.code === "EAGAIN") {
         setTimeout(() => this.#push(bytes), WAIT).unref();
         return;
       }
-      const rest = error ? bytes.subarray(bytes.length) : bytes.subarray(written);
-      if (rest.length > 0) {
+      const rest = bytes.subarray(written);
+      if (error) this.#lost(bytes);
+      else if (rest.length > 0) {
         this.#push(rest);
         return;
       }

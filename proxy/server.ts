@@ -199,8 +199,8 @@ export async function startBalancer({
 
     async reload(next) {
       const changed = changedSettings(config, next);
-      const fixed = restartProblems(changed);
-      if (fixed.length > 0) throw new ConfigError(fixed);
+      const problems = [...restartProblems(changed), ...cluster.upstream.problemsOf(next.nodes)];
+      if (problems.length > 0) throw new ConfigError(problems);
       // What may fail comes first, so that a config that is refused has changed nothing.
       const pair = next.listen.tls && readTls(next.listen.tls, "listen/tls");
       admin.reload(next.admin);

@@ -27,6 +27,20 @@ export class Upstream {
     return this.#nodes.find((node) => node.name === name);
   }
 
+  /**
+   * Why these nodes can't take the place of those that there are, as problems with their paths; empty: they can. A node
+   * gets its history from one that is in-sync: without any, nobody would ever get one again.
+   */
+  problemsOf(next: readonly { readonly name: string; readonly url: string }[]): string[] {
+    const stays = ({ name, url }: UpstreamNode) =>
+      next.some((node) => node.name === name && node.url === url);
+    if (this.#inSync.length === 0 || this.#inSync.some(stays)) return [];
+    const names = this.#inSync.map(({ name }) => name).join(", ");
+    return [
+      `nodes: expected one of those in-sync (${names}) to keep its name and url, got none; change them one after the other: each new one gets its state from those that stay`,
+    ];
+  }
+
   /** Called after every change of a node's state, in the order of subscription. */
   onChange(listener: UpstreamListener): void {
     this.#listeners.push(listener);

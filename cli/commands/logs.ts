@@ -51,6 +51,7 @@ export class Logs extends BaseCommand {
     const since = flags.since === undefined ? null : parseSince(flags.since);
     const lines = flags.lines ?? (since === null ? LINES : MOST_LINES);
     const filter = { since, node, seq, id };
+    if (follow) this.endWithReader();
     await logs({ config, lines, follow, filter, name: args.name, signal: this.signal }, (line, source) =>
       this.log(flags.json ? line : renderLogLine(line, source)),
     );

@@ -30,6 +30,7 @@ export class Status extends BaseCommand {
   async #watch(config: string | undefined, json: boolean): Promise<void> {
     const { status } = await import("../operations/status.ts");
     const { renderStatus } = await import("../tools/render.ts");
+    this.endWithReader();
     while (!this.signal.aborted) {
       const found = await status(config, this.signal).catch((error: unknown) => {
         if (!this.signal.aborted) throw error;

@@ -68,6 +68,14 @@ test("status --watch --json, not on a terminal: one status a line, and 0 when it
   for (const line of lines) assert.equal((JSON.parse(line) as ClusterStatus).balancer?.inSync, 1);
 });
 
+test("status --watch ends when nobody reads it any more", async (t) => {
+  const { dir } = await lbctlOver(t, await startCluster(t, 1));
+  const ran = await runLbctl(dir, ["status", "--watch", "--json"], {
+    started: (child) => void child.stdout?.once("data", () => child.stdout?.destroy()),
+  });
+  assert.deepEqual([ran.code, ran.stderr], [0, ""]);
+});
+
 /** lbctl under a terminal of 160 columns. */
 function openTerminal(t: TestContext, cwd: string, args: readonly string[]): Terminal {
   const command = [process.execPath, LBCTL, ...args].map((word) => `'${word}'`).join(" ");

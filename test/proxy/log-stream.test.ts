@@ -80,9 +80,12 @@ test("lines beyond the buffer's limit are dropped and counted, and later ones go
   await until(() => content().endsWith("after\n"));
 });
 
-test("a descriptor that can't be written to stops nobody", () => {
-  const stream = new LogStream(999_999);
+test("a descriptor that can't be written to stops nobody, and each of its lines counts as dropped", async () => {
+  let dropped = 0;
+  const stream = new LogStream(999_999, () => dropped++);
   stream.write("a\n");
+  stream.write("b\n");
   stream.flush();
   stream.flushSync();
+  await until(() => dropped === 2);
 });

@@ -104,6 +104,28 @@ test("SIGHUP with another address for a node: it starts without history", async 
   assert.deepEqual(seqsAt(moved), [1], "replayed from the first write");
 });
 
+test("SIGHUP that leaves none of the nodes that are in-sync is refused: nobody could ever give the others their state", async (t) => {
+  const { balancer, listed } = await startCluster(t, 2);
+  await register(balancer, "ada");
+  const moved = await Promise.all([startNode(t), startNode(t)]);
+  const elsewhere = moved.map(({ url }, index) => ({ name: `app${index + 1}`, url }));
+  const { reload } = await balancer.reload({ nodes: elsewhere });
+  assert.equal(reload?.ok, false);
+  assert.match(reload?.problems.join() ?? "", /^nodes: expected one of those in-sync \(app1, app2\) to keep/);
+  assert.equal((await read(balancer)).status, 200);
+  assert.equal((await register(balancer, "bob")).status, 200);
+  // One after the other goes.
+  const [first, second] = listed as [(typeof listed)[number], (typeof listed)[number]];
+  await balancer.reload({ nodes: [first, { ...second, url: elsewhere[1]?.url ?? "" }] });
+  await balancer.reached("app2", "in-sync");
+  await balancer.reload({ nodes: elsewhere });
+  await balancer.settled();
+  assert.deepEqual(moved.map(seqsAt), [
+    [1, 2],
+    [1, 2],
+  ]);
+});
+
 test("SIGHUP that removes a node and one that adds it again: it is a new node", async (t) => {
   const { balancer, nodes, listed } = await startCluster(t, 2);
   await register(balancer, "ada");
