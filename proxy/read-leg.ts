@@ -117,8 +117,8 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
       this.#giveUp(true);
       return;
     }
-    const { route, startedAt, response } = this.#read.exchange;
-    const left = route.timeout - (performance.now() - startedAt);
+    const { response } = this.#read.exchange;
+    const left = this.#timeLeft();
     if (this.#status === 0 && this.#body?.waitsForClient) {
       this.#clientIsSlow(left);
       return;
@@ -228,9 +228,14 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   }
 
   #setTimer(): void {
+    const { firstByteTimeout } = this.#read.exchange.route;
+    this.#timer = setTimeout(expire, Math.min(firstByteTimeout, this.#timeLeft()), this);
+  }
+
+  /** Of the whole read, in ms. */
+  #timeLeft(): number {
     const { route, startedAt } = this.#read.exchange;
-    const left = route.timeout - (performance.now() - startedAt);
-    this.#timer = setTimeout(expire, Math.min(route.firstByteTimeout, left), this);
+    return route.timeout - (performance.now() - startedAt);
   }
 
   #giveUp(timeUp: boolean): void {

@@ -265,9 +265,10 @@ export class Write {
     for (const [name, answer] of this.#counted) {
       if (answer.ambiguous || answer.tooLarge || answer.lost) return null;
       if (first !== null && first.status !== answer.status) return null;
-      if (this.#order(name) > place) continue;
+      const at = this.#order(name);
+      if (at > place) continue;
       first = answer;
-      place = this.#order(name);
+      place = at;
     }
     return first;
   }

@@ -7,12 +7,13 @@ import { refuseOtherChanges } from "../other-changes.ts";
 import { makeStateDir } from "../state.ts";
 import type { Change, ChangeContext } from "../target.ts";
 import { nodeNames, proxySettings } from "../tools/proxy-config.ts";
+import { urlHost } from "../tools/url-host.ts";
 import { Deployment } from "./deployment.ts";
 import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
 import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
-import { type HostsRecord, readRecord } from "./record.ts";
+import { emptyRecord, type HostsRecord, readRecord } from "./record.ts";
 import { currentRelease, type Release, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
 import { reachByTunnel } from "./tunnel.ts";
@@ -95,10 +96,9 @@ export function recordOf(
       },
     );
   }
-  if (!theirs && local?.releases) throw balancerLost(work(config.name, machines.balancer.address));
-  const url = new URL(
-    `http://${machines.traffic.includes(":") ? `[${machines.traffic}]` : machines.traffic}`,
-  );
+  if (!theirs && local?.releases)
+    throw balancerLost({ name: config.name, address: machines.balancer.address });
+  const url = new URL(`http://${urlHost(machines.traffic)}`);
   url.port = String(config.ports.traffic);
   const now = {
     balancerUrl: url.origin,
@@ -106,26 +106,7 @@ export function recordOf(
     adminUser: config.admin.user,
     target: config.target,
   };
-  return { ...(theirs ?? local ?? empty(config.name)), ...now };
-}
-
-function work(name: string, address: string) {
-  return { name, address };
-}
-
-function empty(name: string): Omit<HostsRecord, "balancerUrl" | "adminPort" | "adminUser" | "target"> {
-  return {
-    format: 1,
-    name,
-    nodes: [],
-    entering: [],
-    leaving: [],
-    takenOut: [],
-    settings: null,
-    releases: null,
-    installing: null,
-    before: null,
-  };
+  return { ...(theirs ?? local ?? emptyRecord(config.name)), ...now };
 }
 
 function balancerLost({ name, address }: { readonly name: string; readonly address: string }): UserError {

@@ -1,5 +1,7 @@
 /** Which nodes come, stay and go: pure, from what is recorded and what is wanted. */
+
 import type { ClusterConfig } from "../cluster-config.ts";
+import { urlHost } from "../tools/url-host.ts";
 import type { Machine } from "./machines.ts";
 import type { HostsRecord, RecordedNode } from "./record.ts";
 
@@ -45,5 +47,5 @@ export function nodesFor(
 }
 
 export function nodeUrl({ ports }: ClusterConfig, { inside }: Machine): string {
-  return `http://${inside.includes(":") ? `[${inside}]` : inside}:${ports.apps}`;
+  return `http://${urlHost(inside)}:${ports.apps}`;
 }

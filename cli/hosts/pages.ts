@@ -1,49 +1,25 @@
 /** Where Grafana and Prometheus of a cluster on hosts are looked at, and whether they answer from here. */
+import { answers, PATHS } from "../monitoring-pages.ts";
 import type { Dashboard } from "../target.ts";
+import { urlHost } from "../tools/url-host.ts";
 import type { Machines } from "./machines.ts";
 
-/** How long one is waited for, in ms: the packet filter drops what it does not let in. */
-const ANSWER_WITHIN = 2000;
-
-const PAGES = [
-  {
-    process: "grafana",
-    name: "Grafana",
-    port: 3000,
-    unit: "grafana-server",
-    shown: "/d/lbctl-overview",
-    asked: "/api/health",
-  },
-  {
-    process: "prometheus",
-    name: "Prometheus",
-    port: 9090,
-    unit: "prometheus",
-    shown: "/alerts",
-    asked: "/-/ready",
-  },
+const SERVICES = [
+  { process: "grafana", name: "Grafana", port: 3000, unit: "grafana-server" },
+  { process: "prometheus", name: "Prometheus", port: 9090, unit: "prometheus" },
 ] as const;
 
 /** Those that lbctl installs; asked directly, as a browser will. */
 export function hostsDashboards(machines: Machines): Promise<readonly Dashboard[]> {
   const { balancer, monitoring, traffic } = machines;
-  const host = monitoring === balancer ? traffic : monitoring.address;
-  const installed = PAGES.filter(({ process }) => machines[process] !== "none");
+  const host = urlHost(monitoring === balancer ? traffic : monitoring.address);
+  const installed = SERVICES.filter(({ process }) => machines[process] !== "none");
   return Promise.all(
-    installed.map(async ({ process, name, port, unit, shown, asked }) => {
-      const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    installed.map(async ({ process, name, port, unit }) => {
+      const url = `http://${host}:${port}`;
+      const { shown, asked } = PATHS[process];
       const elsewhere = `is this address in adminAddresses? Else: systemctl status ${unit} on ${monitoring.name}`;
       return { name, process, url: url + shown, answers: await answers(url + asked), elsewhere };
     }),
   );
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }

@@ -45,6 +45,24 @@ export interface HostsRecord {
   readonly before: Releases | null;
 }
 
+/** Of a cluster of which nothing is there yet. */
+export function emptyRecord(
+  name: string,
+): Omit<HostsRecord, "balancerUrl" | "adminPort" | "adminUser" | "target"> {
+  return {
+    format: 1,
+    name,
+    nodes: [],
+    entering: [],
+    leaving: [],
+    takenOut: [],
+    settings: null,
+    releases: null,
+    installing: null,
+    before: null,
+  };
+}
+
 export function readRecord(state: StatePaths): Promise<HostsRecord | null> {
   return readJson<HostsRecord>(state.record);
 }

@@ -1,5 +1,7 @@
 /** Command lines of ssh: pure. */
+
 import { shellWord } from "./format.ts";
+import { urlHost } from "./url-host.ts";
 
 /** How ssh gets to one host. */
 export interface SshAccess {
@@ -48,7 +50,7 @@ export function tunnelArgv(access: SshAccess, forwards: readonly Forward[]): str
   return [
     "ssh",
     ...["-o", "ExitOnForwardFailure=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"],
-    ...forwards.flatMap(({ from, host, port }) => ["-L", `127.0.0.1:${from}:${bracketed(host)}:${port}`]),
+    ...forwards.flatMap(({ from, host, port }) => ["-L", `127.0.0.1:${from}:${urlHost(host)}:${port}`]),
     ...sshOptions(access),
     ...destination(access),
     "echo open; exec cat >/dev/null",
@@ -64,10 +66,6 @@ export function sshOptionText(access: SshAccess): string {
 function quoted(file: string): string {
   const plain = file.replaceAll("%", "%%");
   return /[\s"]/.test(plain) ? `"${plain.replaceAll('"', '\\"')}"` : plain;
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** What is after -- is never an option. */

@@ -1,6 +1,7 @@
 /** Where Prometheus and Grafana are looked at, and whether they answer. */
 
 import type { ClusterConfig } from "../../cluster-config.ts";
+import { answers, PATHS } from "../../monitoring-pages.ts";
 import { statePaths } from "../../state.ts";
 import type { Dashboard } from "../../target.ts";
 import { waitFor } from "../../wait.ts";
@@ -9,17 +10,9 @@ import { keepsEnding } from "../supervision.ts";
 import type { Work } from "../work.ts";
 import { lastChoice } from "./choice.ts";
 import { isMonitoring, TITLES, WITH_PAGE } from "./names.ts";
-import { FIRST_BOARD } from "./specs.ts";
 
 /** How long a deploy waits for them, in ms: Grafana makes its database at its first start. */
 const PATIENCE = 60_000;
-const ANSWER_WITHIN = 2000;
-
-/** What is looked at first, and what is asked whether it is ready. */
-const PATHS = {
-  grafana: { shown: `/d/${FIRST_BOARD}`, asked: "/api/health" },
-  prometheus: { shown: "/alerts", asked: "/-/ready" },
-} as const;
 
 export async function localDashboards({ dir, name }: ClusterConfig): Promise<readonly Dashboard[]> {
   const choice = (await lastChoice(statePaths(dir, name))) ?? {};
@@ -28,19 +21,9 @@ export async function localDashboards({ dir, name }: ClusterConfig): Promise<rea
     if (!chosen) return [];
     const url = `http://127.0.0.1:${chosen.port}`;
     const { shown, asked } = PATHS[process];
-    return [{ name: TITLES[process], process, url: url + shown, answers: await isReady(url + asked) }];
+    return [{ name: TITLES[process], process, url: url + shown, answers: await answers(url + asked) }];
   });
   return (await Promise.all(pages)).flat();
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }
 
 /** For a while: a cluster is deployed whether they come up or not. */

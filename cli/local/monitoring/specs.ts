@@ -1,6 +1,8 @@
 /** Command lines and environment of what watches a local cluster: pure. */
+
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
+import { FIRST_BOARD } from "../../monitoring-pages.ts";
 import type { StatePaths } from "../../state.ts";
 import type { ProcessSpec } from "../processes.ts";
 import type { Choice, Chosen } from "./choice.ts";
@@ -10,9 +12,6 @@ import { MONITORING, type MonitoringName } from "./names.ts";
 /** Prometheus drops what is older, or beyond the size; the error budget's month has to fit. */
 const KEPT_FOR = "31d";
 const KEPT_AT_MOST = "1GB";
-
-/** The board that Grafana shows first. */
-export const FIRST_BOARD = "lbctl-overview";
 
 interface Started {
   /** After the executable. */

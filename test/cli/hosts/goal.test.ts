@@ -95,14 +95,7 @@ test("secrets are in the inventory by the name of their file only", () => {
 test("another number of nodes is no other setting; another port is", () => {
   const now = settingsDigest(hostsWork());
   assert.equal(settingsDigest(hostsWork(clusterConfig({ nodes: 3 }))), now);
-  const ports = {
-    traffic: 8080,
-    admin: 1936,
-    apps: 4567,
-    prometheus: null,
-    nodeExporter: null,
-    grafana: null,
-  };
+  const ports = { ...clusterConfig().ports, traffic: 8080 };
   assert.notEqual(settingsDigest(hostsWork(clusterConfig({ ports }))), now);
   assert.notEqual(settingsDigest(hostsWork(clusterConfig({ proxy: { ack: "quorum" } }))), now);
 });

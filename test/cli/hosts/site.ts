@@ -2,7 +2,7 @@
 import { awsSchema } from "../../../cli/aws/aws-config.ts";
 import type { ClusterConfig } from "../../../cli/cluster-config.ts";
 import { listedMachines } from "../../../cli/hosts/machines.ts";
-import type { HostsRecord } from "../../../cli/hosts/record.ts";
+import { emptyRecord, type HostsRecord } from "../../../cli/hosts/record.ts";
 import type { HostEntry, HostsConfig } from "../../../cli/hosts-config.ts";
 import { statePaths } from "../../../cli/state.ts";
 
@@ -50,8 +50,7 @@ export function recordWith(
   changes: Partial<HostsRecord> = {},
 ): HostsRecord {
   return {
-    format: 1,
-    name: "shop",
+    ...emptyRecord("shop"),
     target: "hosts",
     balancerUrl: "http://10.0.0.10",
     adminPort: 1936,
@@ -62,13 +61,6 @@ export function recordWith(
       url: `http://${address}:4567`,
       empty: true,
     })),
-    entering: [],
-    leaving: [],
-    takenOut: [],
-    settings: null,
-    releases: null,
-    installing: null,
-    before: null,
     ...changes,
   };
 }
