@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises";
-import type { Config, NodeConfig } from "./config/config.ts";
+import { type Config, ConfigError, type NodeConfig } from "./config/config.ts";
 import { type AttemptEnd, Delivery, type Doubt, isFinal } from "./delivery.ts";
 import { LbError } from "./errors.ts";
 import type { ReadFailure } from "./exchange.ts";
@@ -15,11 +15,11 @@ import { type Attempt, type LegOutcome, sendLeg, unanswered } from "./leg.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { UpstreamNode } from "./node.ts";
-import { noticeState } from "./node-identity.ts";
+import { isAnother, noticeState, startProblems } from "./node-identity.ts";
 import type { NodeState } from "./node-state.ts";
 import { createPools, destroyPools, type NodePools } from "./pool.ts";
 import { RecentRecords } from "./recent-records.ts";
-import type { JournalRecord } from "./record.ts";
+import type { JournalRecord, NodeRow } from "./record.ts";
 import type { Tracing } from "./tracing/tracing.ts";
 import { Upstream } from "./upstream.ts";
 import { Writes } from "./writes.ts";
@@ -90,11 +90,14 @@ export class Cluster {
 
   /** Adds the nodes of the config with what the journal knows of them, and starts to check them. */
   async start(): Promise<void> {
-    const rows = new Map((await this.#journal.nodes()).map((row) => [row.name, row]));
-    const founding = rows.size === 0;
+    const known = await this.#journal.nodes();
+    const problems = startProblems(known, this.#config.nodes);
+    if (problems.length > 0) throw new ConfigError(problems);
+    const rows = new Map(known.map((row) => [row.name, row]));
     for (const config of this.#config.nodes) {
       const row = rows.get(config.name);
-      if (row === undefined) await this.#addNew(config, founding);
+      if (row === undefined) await this.#addNew(config, known.length === 0);
+      else if (isAnother(row, config)) await this.#addInstead(config, row);
       else await this.#addKnown(config, row);
       rows.delete(config.name);
     }
@@ -256,7 +259,15 @@ export class Cluster {
     return member;
   }
 
-  async #addKnown(config: NodeConfig, row: Parameters<UpstreamNode["restore"]>[0]): Promise<void> {
+  /** Its name is known, and what was known by it is gone. */
+  async #addInstead(config: NodeConfig, { name, url }: NodeRow): Promise<void> {
+    const reason = `its address changed from ${url} to ${config.url}`;
+    this.#log.alarm("node lost its history", { node: name, reason });
+    await this.#journal.removeNode(name);
+    await this.#addNew(config, false);
+  }
+
+  async #addKnown(config: NodeConfig, row: NodeRow): Promise<void> {
     const { node, delivery } = this.#add(config);
     node.restore(row);
     await delivery.restore();
@@ -294,14 +305,14 @@ export class Cluster {
 
   readonly #checked = (node: UpstreamNode, result: CheckResult): void => {
     this.#metrics.healthCheck(node.name, result.ok, (performance.now() - result.begunAt) / 1000);
-    const before = node.stateId;
+    const before = [node.stateId, node.knownAt].join();
     const lost = noticeState(node, result, this.#journal.id);
     if (lost !== null) {
       this.#log.alarm("node lost its history", { node: node.name, reason: lost });
       node.apply("lost-history", lost);
       this.#replaced(node, node.confirmedAt);
     }
-    if (lost !== null || node.stateId !== before) this.#save(node);
+    if (lost !== null || [node.stateId, node.knownAt].join() !== before) this.#save(node);
     // A draining node that came up again changes no state; what waits for it goes on all the same.
     this.#members.get(node.name)?.delivery.wake();
   };

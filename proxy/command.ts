@@ -122,6 +122,8 @@ function accept(config: Config): number {
 async function run(file: string, config: Config): Promise<number | undefined> {
   const begun = performance.now();
   const log = createLog(config.log);
+  const running = Promise.withResolvers<Balancer>();
+  onHangup(running.promise, file, log);
   log.starting({ version: VERSION, config: file, cluster: config.cluster });
   log.configWarnings(fileWarnings(config));
   const failed = (error: LbError) => {
@@ -132,7 +134,8 @@ async function run(file: string, config: Config): Promise<number | undefined> {
   const notifier = new Notifier(process.env);
   const inherited = inheritedSockets(process.env, process.pid);
   const balancer = await startBalancer({ config, log, version: VERSION, failed, inherited });
-  onSignals(balancer, file, log, notifier);
+  running.resolve(balancer);
+  onEnd(balancer, log, notifier);
   const { listen, adminListen: admin, head } = balancer;
   log.ready({ listen, admin, head, nodes: config.nodes.length, ms: Math.round(performance.now() - begun) });
   notifier.watch(() => balancer.alive());
@@ -140,7 +143,15 @@ async function run(file: string, config: Config): Promise<number | undefined> {
   return undefined;
 }
 
-function onSignals(balancer: Balancer, file: string, log: Log, notifier: Notifier): void {
+/** Heard from the first moment on (the default would end the process), and carried out once the balancer runs. */
+function onHangup(running: Promise<Balancer>, file: string, log: Log): void {
+  let reloads = Promise.resolve();
+  process.on("SIGHUP", () => {
+    reloads = reloads.then(async () => await reload(await running, file, log));
+  });
+}
+
+function onEnd(balancer: Balancer, log: Log, notifier: Notifier): void {
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
@@ -159,10 +170,6 @@ function onSignals(balancer: Balancer, file: string, log: Log, notifier: Notifie
   };
   process.on("SIGTERM", () => void stop().catch(fatal));
   process.on("SIGINT", () => void stop().catch(fatal));
-  let reloads = Promise.resolve();
-  process.on("SIGHUP", () => {
-    reloads = reloads.then(() => reload(balancer, file, log));
-  });
 }
 
 async function reload(balancer: Balancer, file: string, log: Log): Promise<void> {

@@ -30,6 +30,8 @@ export class UpstreamNode {
   stateId: string | null = null;
   /** Its state is another one, and that says that it never got a write of any journal; until it is known as lost. */
   reportsEmpty = false;
+  /** Where what is known of it was found; another address than `url` until a health check showed the same state there. */
+  knownAt: string;
   /** When a health check last showed that its state is the one that it was: monotonic ms when that check began. */
   confirmedAt = 0;
   /** When its last bootstrap ended: monotonic ms; and the seq up to which writes came inside what it was given. */
@@ -54,6 +56,7 @@ export class UpstreamNode {
   constructor(config: { name: string; url: string; empty: boolean }, changed: StateListener) {
     this.name = config.name;
     this.url = config.url;
+    this.knownAt = config.url;
     this.empty = config.empty;
     this.#changed = changed;
   }
@@ -64,6 +67,7 @@ export class UpstreamNode {
     this.member = row.member;
     this.history = row.member || row.history === "catching-up";
     this.stateId = row.stateId ?? null;
+    this.knownAt = row.url ?? this.url;
     this.blank = !row.member && row.history === undefined;
     if (row.admin === null) return;
     this.state = row.admin;
@@ -75,9 +79,14 @@ export class UpstreamNode {
     const admin = isAdminState(this.state) ? this.state : null;
     const { name, cursor, member } = this;
     const state = this.stateId === null ? {} : { stateId: this.stateId };
-    const row = { name, cursor, member, admin, reason: admin && this.reason, ...state };
+    const row = { name, cursor, member, admin, reason: admin && this.reason, url: this.knownAt, ...state };
     if (member || (!this.history && this.blank)) return row;
     return { ...row, history: this.history ? "catching-up" : "lost" };
+  }
+
+  /** Its address is another one than before, and whether the same state is there is not known yet. */
+  get moved(): boolean {
+    return this.knownAt !== this.url;
   }
 
   /** Deliveries run now. */

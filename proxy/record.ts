@@ -89,6 +89,8 @@ export interface NodeRow {
   readonly history?: "catching-up" | "lost";
   /** What the app said its state is, on the health path; another one is another disk, or another backup. */
   readonly stateId?: string;
+  /** Where it held what this row says. Absent: the row was saved by a release that did not note it. */
+  readonly url?: string;
   /** Survives restarts. */
   readonly admin: AdminState | null;
   readonly reason: string | null;

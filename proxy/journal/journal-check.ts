@@ -16,6 +16,8 @@ export interface Looked extends State {
   readonly cluster: string;
   readonly keyId: string;
   readonly foundedEmpty: boolean;
+  /** Minor of its format. */
+  readonly minor: number;
   /** Last seq that is noted as lost; the next record comes behind it. */
   readonly gapEnd: number;
 }
@@ -42,6 +44,7 @@ export function lookAt(file: string): Looked | null {
       cluster: need(meta, "cluster"),
       keyId: need(meta, "key"),
       foundedEmpty: need(meta, "founded_empty") === "1",
+      minor: Number(need(meta, "format").split(".")[1]),
       gapEnd: Number(readAll(db, "SELECT ifnull(max(last), 0) FROM gaps")[0]?.[0]),
     };
   } finally {

@@ -8,7 +8,7 @@ import { makeFolder, syncFolder } from "./durable-file.ts";
 import { HeadMark, type Mark, readMark } from "./head-mark.ts";
 import type { JournalPlace } from "./journal.ts";
 import { checkMark, type Looked, lookAt } from "./journal-check.ts";
-import { APPLICATION_ID, FORMAT, rowCheck, TABLES } from "./journal-schema.ts";
+import { ADDED, APPLICATION_ID, FORMAT, rowCheck, TABLES } from "./journal-schema.ts";
 import { JournalStore, lockedDatabase } from "./journal-store.ts";
 import { keyId, loadKey } from "./seal.ts";
 
@@ -37,6 +37,7 @@ export function openStore(place: JournalPlace, maxBytes: number, foundedEmpty: b
     const master = loadKey(place.keyFile, !found);
     if (found) checkKey(found, master, place);
     const journal = found ?? makeJournal(file, place.cluster, keyId(master), foundedEmpty);
+    if (journal.minor < FORMAT.minor) bringUp(file, journal.minor);
     const store = new JournalStore(file, hardLimit(maxBytes));
     if (store.state.commits !== journal.commits) {
       store.close();
@@ -144,7 +145,23 @@ function makeJournal(file: string, cluster: string, key: string, foundedEmpty: b
   } finally {
     db.close();
   }
-  return { id, cluster, keyId: key, foundedEmpty, head: 0, first: 1, commits: 0, gapEnd: 0 };
+  return { id, cluster, keyId: key, foundedEmpty, ...NEW };
+}
+
+const NEW = { minor: FORMAT.minor, head: 0, first: 1, commits: 0, gapEnd: 0 };
+
+/** Adds what an older release of the same major did not have; it reads the journal as before. */
+function bringUp(file: string, minor: number): void {
+  const format = `${FORMAT.major}.${FORMAT.minor}`;
+  const db = lockedDatabase(file);
+  try {
+    db.exec(`BEGIN IMMEDIATE; ${ADDED.slice(minor).join("; ")}`);
+    const update = db.prepare("UPDATE meta SET value = ?, crc = ? WHERE name = 'format'");
+    update.run(format, rowCheck("meta", ["format", format]));
+    db.exec("COMMIT");
+  } finally {
+    db.close();
+  }
 }
 
 /**

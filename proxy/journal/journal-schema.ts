@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib";
  * columns (with a default, outside `crc`) and meta rows, which an older release leaves alone. Anything else is
  * a new major, which an older release refuses.
  */
-export const FORMAT = { major: 1, minor: 0 } as const;
+export const FORMAT = { major: 1, minor: 1 } as const;
 
 /** "lbjr", in the header of the database file. */
 export const APPLICATION_ID = 0x6c626a72;
@@ -29,9 +29,12 @@ export const TABLES: Readonly<Record<string, string>> = {
     "CREATE TABLE answers (seq INTEGER PRIMARY KEY, sealed BLOB NOT NULL, crc INTEGER NOT NULL) STRICT",
   aside: "CREATE TABLE aside (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT",
   nodes:
-    "CREATE TABLE nodes (id INTEGER PRIMARY KEY, name TEXT NOT NULL, cursor INTEGER NOT NULL, member INTEGER NOT NULL, history TEXT, state_id TEXT, admin TEXT, reason TEXT, removed INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT",
+    "CREATE TABLE nodes (id INTEGER PRIMARY KEY, name TEXT NOT NULL, cursor INTEGER NOT NULL, member INTEGER NOT NULL, history TEXT, state_id TEXT, admin TEXT, reason TEXT, removed INTEGER NOT NULL, crc INTEGER NOT NULL, url TEXT) STRICT",
   gaps: "CREATE TABLE gaps (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT",
 };
+
+/** What each minor added to the one before it, from 1 on; carried out on a journal that has less. */
+export const ADDED: readonly string[] = ["ALTER TABLE nodes ADD COLUMN url TEXT"];
 
 /** The columns that `crc` covers, in the order they are checked. A blob comes last. */
 export const CHECKED: Readonly<Record<string, readonly string[]>> = {

@@ -60,8 +60,9 @@ const SQL = {
   answer: "INSERT OR REPLACE INTO answers (seq, sealed, crc) VALUES (?,?,?)",
   aside: "INSERT OR REPLACE INTO aside (seq, at, crc) VALUES (?,?,?)",
   unaside: "DELETE FROM aside WHERE seq = ?",
-  nodes: "SELECT id, name, cursor, member, history, state_id, admin, reason, removed FROM nodes ORDER BY id",
-  node: "INSERT OR REPLACE INTO nodes (id, name, cursor, member, history, state_id, admin, reason, removed, crc) VALUES (?,?,?,?,?,?,?,?,?,?)",
+  nodes:
+    "SELECT id, name, cursor, member, history, state_id, admin, reason, removed, url FROM nodes ORDER BY id",
+  node: "INSERT OR REPLACE INTO nodes (id, name, cursor, member, history, state_id, admin, reason, removed, crc, url) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
   gaps: "SELECT first, last FROM gaps ORDER BY first",
   read: `SELECT b.sealed, ${FULL_ROW} JOIN bodies b USING (seq) WHERE seq >= ? ORDER BY seq`,
   row: `SELECT ${FULL_ROW} WHERE seq = ?`,
@@ -210,9 +211,9 @@ export class JournalStore {
   }
 
   #writeNode(entry: NodeEntry, removed: boolean): void {
-    const { id, name, cursor, member, history = null, stateId = null, admin, reason } = entry;
+    const { id, name, cursor, member, history = null, stateId = null, admin, reason, url = null } = entry;
     const fields = [id, name, cursor, member ? 1 : 0, history, stateId, admin, reason, removed ? 1 : 0];
-    this.#sql.node.run(...fields, rowCheck("nodes", fields));
+    this.#sql.node.run(...fields, rowCheck("nodes", fields), url);
     this.#names.set(id, name);
     this.#highestNode = Math.max(this.#highestNode, id);
   }
@@ -295,12 +296,13 @@ interface StoredNode {
   readonly admin: AdminState | null;
   readonly reason: string | null;
   readonly removed: number;
+  readonly url: string | null;
 }
 
-function entryOf({ id, name, cursor, member, history, state_id, admin, reason }: StoredNode): NodeEntry {
+function entryOf({ id, name, cursor, member, history, state_id, admin, reason, url }: StoredNode): NodeEntry {
   const entry = { id, name, cursor, member: member === 1, admin, reason };
   const more = { ...(history && { history }), ...(state_id !== null && { stateId: state_id }) };
-  return { ...entry, ...more };
+  return { ...entry, ...more, ...(url !== null && { url }) };
 }
 
 /** A connection that keeps the lock until it is closed; throws SQLITE_BUSY while another has it. */

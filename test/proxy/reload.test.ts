@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import {
   arrived,
   gate,
@@ -14,6 +15,7 @@ import {
 } from "../support/bare-cluster.ts";
 import { ask, key, type Reply, read, register } from "../support/client.ts";
 import { startNode, type TestNode } from "../support/nodes.ts";
+import { startProcess } from "../support/process.ts";
 import { until } from "../support/wait.ts";
 
 /** Clients that go on until `stop` or the test's end, and what came of them. */
@@ -233,6 +235,21 @@ test("two SIGHUPs at once end with the newer config", async (t) => {
     (await balancer.status()).nodes.map(({ name }) => name),
     ["app1", "app2", "app3"],
   );
+});
+
+test("SIGHUP while the balancer still starts ends nothing: the config is read again once it runs", async (t) => {
+  const { balancer } = await startCluster(t, 1);
+  await balancer.stop();
+  const main = fileURLToPath(new URL("../../proxy/main.ts", import.meta.url));
+  const starting = await startProcess(t, {
+    name: "lb-proxy",
+    command: process.execPath,
+    args: [main, "run", "--config", join(balancer.folder, "lb.json")],
+    ready: /"msg":"(starting)"/,
+  });
+  starting.signal("SIGHUP");
+  await until(() => /"msg":"reloaded"/.test(starting.output()) || starting.ended !== null);
+  assert.match(starting.output(), /"msg":"ready".*"msg":"reloaded"/s);
 });
 
 test("SIGHUP changes what is logged: access lines and level", async (t) => {

@@ -45,7 +45,7 @@ export interface TestBalancer {
   /** Starts it again on the same ports and folder. */
   start(wait?: "in-sync" | "listening"): Promise<void>;
   /** As start, with other nodes. */
-  startWith(nodes: BalancerSetup["nodes"]): Promise<void>;
+  startWith(nodes: BalancerSetup["nodes"], wait?: "in-sync" | "listening"): Promise<void>;
 }
 
 const MAIN = fileURLToPath(new URL("../../proxy/main.ts", import.meta.url));
@@ -119,9 +119,9 @@ class ProcessBalancer implements TestBalancer {
     if (wait === "in-sync") await this.settled();
   }
 
-  async startWith(nodes: BalancerSetup["nodes"]): Promise<void> {
+  async startWith(nodes: BalancerSetup["nodes"], wait?: "in-sync" | "listening"): Promise<void> {
     this.#setup = { ...this.#setup, nodes };
-    await this.start();
+    await this.start(wait);
   }
 
   async admin<T>(path: string, method: "GET" | "POST" = "GET", body?: unknown): Promise<T> {

@@ -61,7 +61,15 @@ function glanceAt(db: string): Looked {
   const count = connection.prepare("SELECT count(*) AS n FROM records JOIN bodies USING (seq)").get()?.n;
   connection.close();
   assert.equal(count, state.head);
-  return { ...state, id: String(meta?.value), cluster: "", keyId: "", foundedEmpty: true, gapEnd: 0 };
+  return {
+    ...state,
+    id: String(meta?.value),
+    cluster: "",
+    keyId: "",
+    foundedEmpty: true,
+    minor: 1,
+    gapEnd: 0,
+  };
 }
 
 test("the log cut at every offset behind the last fsync: nothing acknowledged is lost; before it: it is noticed", async (t) => {

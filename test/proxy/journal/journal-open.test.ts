@@ -122,6 +122,28 @@ test("a newer minor format is read and written: what it added is left alone", as
   after.close();
 });
 
+test("a journal of minor 0 is taken up: it gets what minor 1 added, and keeps what it knew", async (t) => {
+  const { options } = await madeJournal(t, 2);
+  const file = join(options.dataDir, "journal.db");
+  changeMeta(options, "format", "1.0");
+  const before = new DatabaseSync(file);
+  before.exec("ALTER TABLE nodes DROP COLUMN url");
+  before.close();
+  const journal = await openTestJournal(t, options);
+  assert.equal((await readAll(journal)).length, 2);
+  assert.deepEqual(
+    (await journal.nodes()).map(({ name, url }) => ({ name, url })),
+    [{ name: "app1", url: undefined }],
+  );
+  await journal.saveNode(nodeRow("app1", { url: "http://127.0.0.1:1" }));
+  await journal.close();
+  const again = await openTestJournal(t, options);
+  assert.deepEqual(
+    (await again.nodes()).map(({ url }) => url),
+    ["http://127.0.0.1:1"],
+  );
+});
+
 test("a file that is no journal is refused", async (t) => {
   const options = journalOptions(tempFolder(t));
   mkdirSync(options.dataDir);
