@@ -1,6 +1,6 @@
 /**
  * `npm run bench:peers`: what a request costs in CPU, beside the peers, all in one run on this machine. Rounds are
- * interleaved (A B C D A B C D …), so that what else the machine does hits all alike; medians are compared.
+ * interleaved (A B C D A B C D …), so that what else the machine does hits all alike; ratios are taken round by round.
  * Exit code 99: lb-proxy costs more than it may (issue: a read at most 1.1 × fast-proxy; durable writes to 9 nodes
  * with `ack: all` at least 1,000/s, at most 1,000 µs each).
  */
@@ -16,7 +16,7 @@ import {
   startLbProxy,
 } from "./contenders.ts";
 import { findProgram, isInMemory, machineLine } from "./machine.ts";
-import { type Measurement, measure, type Summary, summarize } from "./measure.ts";
+import { type Measurement, measure, median, type Summary, summarize } from "./measure.ts";
 import { temporaryDir } from "./temporary-dir.ts";
 
 const READ_BACKENDS = 3;
@@ -25,19 +25,35 @@ const WARM_UP_SECONDS = 3;
 const MAX_READ_RATIO = 1.1;
 const MIN_WRITES = 1000;
 const MAX_WRITE_MICROS = 1000;
+/** Its place among the readers. */
+const FAST_PROXY = 1;
 
 const settings = numberFlags({
-  rounds: { default: 5, min: 1, max: 50 },
-  seconds: { default: 4, min: 1, max: 60 },
+  rounds: { default: 9, min: 1, max: 50 },
+  seconds: { default: 3, min: 1, max: 60 },
   rate: { default: 3000, min: 100, max: 20_000 },
   "writes-at-once": { default: 64, min: 1, max: 1000 },
 });
 const wrk = process.argv.some((word) => word.startsWith("--rate")) ? null : findProgram("wrk");
 
+/** Who is measured, with the load that it gets. */
+interface Entrant {
+  readonly contender: Contender;
+  readonly load: (url: string, seconds: number) => Promise<Served>;
+}
+
 const dir = temporaryDir("lbctl-bench-");
 try {
+  await using running = new AsyncDisposableStack();
   say(machineLine());
-  const missed = [...(await compareReads()), ...(await measureWrites())];
+  const readers = await startReaders(running);
+  const writer = await startWriter(running);
+  const rounds = await interleaved([...readers, writer]);
+  const written = rounds.at(-1) ?? [];
+  const read = rounds.slice(0, -1);
+  printReads(readers, read);
+  printWrites(writer, written);
+  const missed = [...judgeReads(readers, read), ...judgeWrites(summarize("writes", written))];
   say(
     missed.length === 0 ? "\nwithin all limits" : `\nMISSED\n${missed.map((line) => `  ${line}`).join("\n")}`,
   );
@@ -46,8 +62,8 @@ try {
   rmSync(dir, { recursive: true, force: true });
 }
 
-async function compareReads(): Promise<string[]> {
-  await using running = new AsyncDisposableStack();
+/** lb-proxy first, then fast-proxy, which it is compared with. */
+async function startReaders(running: AsyncDisposableStack): Promise<Entrant[]> {
   const backends = await startBackends(READ_BACKENDS, dir);
   running.defer(() => backends.child.stop());
   const lb = await startLbProxy(backends.urls, dir);
@@ -67,68 +83,16 @@ async function compareReads(): Promise<string[]> {
   say(
     `lb-proxy is ${lb.from} with default settings, access log to a file; fast-proxy over undici; haproxy with one thread`,
   );
-  const summaries = await interleaved(contenders, (url, seconds) =>
-    wrk === null ? fixedRate(url, () => LOGIN, settings.rate, seconds) : byWrk(wrk, url, seconds),
-  );
-  printReads(contenders, summaries);
-  return judgeReads(summaries);
+  const load = (url: string, seconds: number) =>
+    wrk === null ? fixedRate(url, () => LOGIN, settings.rate, seconds) : byWrk(wrk, url, seconds);
+  return contenders.map((contender) => ({ contender, load }));
 }
 
-async function interleaved(
-  contenders: readonly Contender[],
-  load: (url: string, seconds: number) => Promise<Served>,
-): Promise<Summary[]> {
-  for (const { url } of contenders) await load(url, WARM_UP_SECONDS);
-  const rounds = new Map(contenders.map((contender) => [contender, [] as Measurement[]]));
-  for (let round = 0; round < settings.rounds; round += 1) {
-    for (const [contender, measured] of rounds) {
-      measured.push(await measure(contender, () => load(contender.url, settings.seconds)));
-    }
-  }
-  return [...rounds].map(([{ name }, measured]) => summarize(name, measured));
-}
-
-function printReads(contenders: readonly Contender[], summaries: readonly Summary[]): void {
-  const reference = summaries.find(({ name }) => name === "fast-proxy")?.micros ?? Number.NaN;
-  say(
-    "\n                      CPU µs a read (median, least to most)   × fast-proxy    rate/s   p50 ms   p99 ms  errors",
-  );
-  for (const [index, summary] of summaries.entries()) {
-    const name = `${summary.name} ${contenders[index]?.version}`.padEnd(24);
-    const micros =
-      `${summary.micros.toFixed(1)} (${summary.from.toFixed(1)} to ${summary.to.toFixed(1)})`.padStart(35);
-    const ratio = (summary.micros / reference).toFixed(2).padStart(15);
-    say(`${name}${micros}${ratio}${columns(summary)}`);
-  }
-}
-
-function columns({ rate, p50, p99, errors }: Summary): string {
-  return [
-    rate.toFixed(0).padStart(10),
-    p50.toFixed(2).padStart(9),
-    p99.toFixed(2).padStart(9),
-    String(errors).padStart(8),
-  ].join("");
-}
-
-function judgeReads(summaries: readonly Summary[]): string[] {
-  const micros = (name: string) => summaries.find((summary) => summary.name === name)?.micros ?? Number.NaN;
-  const ratio = micros("lb-proxy") / micros("fast-proxy");
-  const errors = summaries.filter((summary) => summary.errors > 0);
-  return [
-    ...errors.map(({ name, errors: count }) => `${name}: expected no errors, got ${count}`),
-    ...(ratio <= MAX_READ_RATIO
-      ? []
-      : [`a read: expected at most ${MAX_READ_RATIO} × fast-proxy, got ${ratio.toFixed(2)} ×`]),
-  ];
-}
-
-async function measureWrites(): Promise<string[]> {
-  await using running = new AsyncDisposableStack();
+async function startWriter(running: AsyncDisposableStack): Promise<Entrant> {
   const backends = await startBackends(WRITE_BACKENDS, dir);
   running.defer(() => backends.child.stop());
-  const lb = await startLbProxy(backends.urls, dir);
-  running.defer(() => lb.child.stop());
+  const contender = await startLbProxy(backends.urls, dir);
+  running.defer(() => contender.child.stop());
   let user = 0;
   const register = () => {
     user += 1;
@@ -140,22 +104,85 @@ async function measureWrites(): Promise<string[]> {
       body: `username=user-${user}&password=secret-${user}`,
     } as const;
   };
-  const disk = isInMemory(dir) ? "IN MEMORY: an fsync costs nothing here" : "on disk";
   const atOnce = settings["writes-at-once"];
+  return { contender, load: (url, seconds) => asManyAsPossible(url, register, atOnce, seconds) };
+}
+
+/** The measurements of each, round by round. */
+async function interleaved(entrants: readonly Entrant[]): Promise<Measurement[][]> {
+  for (const { contender, load } of entrants) await load(contender.url, WARM_UP_SECONDS);
+  const rounds = entrants.map((): Measurement[] => []);
+  for (let round = 0; round < settings.rounds; round += 1) {
+    for (const [index, { contender, load }] of entrants.entries()) {
+      rounds[index]?.push(await measure(contender, () => load(contender.url, settings.seconds)));
+    }
+  }
+  return rounds;
+}
+
+/**
+ * Of the same rounds, one beside the other, the median of the ratios: a machine that is shared runs at another speed
+ * every few seconds, and a ratio of two medians would compare rounds of different speeds.
+ */
+function ratioTo(reference: readonly Measurement[], measured: readonly Measurement[]): number {
+  return median(
+    measured.map(
+      ({ microsPerRequest }, round) => microsPerRequest / (reference[round]?.microsPerRequest ?? Number.NaN),
+    ),
+  );
+}
+
+function printReads(readers: readonly Entrant[], rounds: readonly (readonly Measurement[])[]): void {
   say(
-    `\nwrites: POST /register, durable (journal ${disk}), ack: all, ${WRITE_BACKENDS} bare backends (one process); ${atOnce} at once, as many as it takes`,
+    "\n                      CPU µs a read (median, least to most)   × fast-proxy    rate/s   p50 ms   p99 ms  errors",
   );
-  const [summary] = await interleaved([lb], (url, seconds) =>
-    asManyAsPossible(url, register, atOnce, seconds),
+  for (const [index, { contender }] of readers.entries()) {
+    const measured = rounds[index] ?? [];
+    const summary = summarize(contender.name, measured);
+    const name = `${summary.name} ${contender.version}`.padEnd(24);
+    const ratio = ratioTo(rounds[FAST_PROXY] ?? [], measured)
+      .toFixed(2)
+      .padStart(15);
+    say(`${name}${microsOf(summary)}${ratio}${columns(summary)}`);
+  }
+}
+
+function printWrites({ contender }: Entrant, measured: readonly Measurement[]): void {
+  const disk = isInMemory(dir) ? "IN MEMORY: an fsync costs nothing here" : "on disk";
+  say(
+    `\nwrites: POST /register, durable (journal ${disk}), ack: all, ${WRITE_BACKENDS} bare backends (one process); ${settings["writes-at-once"]} at once, as many as it takes`,
   );
-  if (summary === undefined) throw new Error("expected a measurement");
   say(
     "                      CPU µs a write (median, least to most)                  rate/s   p50 ms   p99 ms  errors",
   );
-  const micros =
-    `${summary.micros.toFixed(1)} (${summary.from.toFixed(1)} to ${summary.to.toFixed(1)})`.padStart(35);
-  say(`${`${summary.name} ${lb.version}`.padEnd(24)}${micros}${"".padStart(15)}${columns(summary)}`);
-  return judgeWrites(summary);
+  const summary = summarize(contender.name, measured);
+  const name = `${summary.name} ${contender.version}`.padEnd(24);
+  say(`${name}${microsOf(summary)}${"".padStart(15)}${columns(summary)}`);
+}
+
+function microsOf({ micros, from, to }: Summary): string {
+  return `${micros.toFixed(1)} (${from.toFixed(1)} to ${to.toFixed(1)})`.padStart(35);
+}
+
+function columns({ rate, p50, p99, errors }: Summary): string {
+  return [
+    rate.toFixed(0).padStart(10),
+    p50.toFixed(2).padStart(9),
+    p99.toFixed(2).padStart(9),
+    String(errors).padStart(8),
+  ].join("");
+}
+
+function judgeReads(readers: readonly Entrant[], rounds: readonly (readonly Measurement[])[]): string[] {
+  const ratio = ratioTo(rounds[FAST_PROXY] ?? [], rounds[0] ?? []);
+  const summaries = readers.map(({ contender }, index) => summarize(contender.name, rounds[index] ?? []));
+  const errors = summaries.filter((summary) => summary.errors > 0);
+  return [
+    ...errors.map(({ name, errors: count }) => `${name}: expected no errors, got ${count}`),
+    ...(ratio <= MAX_READ_RATIO
+      ? []
+      : [`a read: expected at most ${MAX_READ_RATIO} × fast-proxy, got ${ratio.toFixed(2)} ×`]),
+  ];
 }
 
 function judgeWrites({ rate, micros, errors }: Summary): string[] {
