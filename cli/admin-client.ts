@@ -137,7 +137,9 @@ export class AdminClient {
       return { status: statusCode, text: await body.text() };
     } catch (cause) {
       this.#signal?.throwIfAborted();
-      throw late.aborted ? new Hung(adminUrl, deadline, cause) : new Unreachable(adminUrl, cause);
+      throw late.aborted
+        ? new Hung(adminUrl, deadline, cause, method === "POST")
+        : new Unreachable(adminUrl, cause);
     }
   }
 }

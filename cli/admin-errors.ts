@@ -20,12 +20,18 @@ export class Unreachable extends UserError {
 
 /** Somebody listens at the admin address, and doesn't answer. */
 export class Hung extends Unreachable {
-  /** @param deadline ms */
-  constructor(url: string, deadline: number, cause: unknown) {
+  /**
+   * @param deadline ms
+   * @param change what was asked for changes something: it is done, perhaps, when the balancer goes on
+   */
+  constructor(url: string, deadline: number, cause: unknown, change: boolean) {
+    const later = change
+      ? ". When it goes on it may still do what it was asked to: look at lbctl status"
+      : "";
     super(
       url,
       cause,
-      `to answer within ${deadline / 1000} s, got nothing: it hangs, is suspended, or has too much to do`,
+      `to answer within ${deadline / 1000} s, got nothing: it hangs, is suspended, or has too much to do${later}`,
       "balancer_hangs",
     );
     this.name = "Hung";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { API } from "../proxy/admin/admin-api.ts";
 import { ERROR_ROWS } from "../proxy/errors.ts";
 import { generatedPages } from "../scripts/generate-docs.ts";
 import { configKeys } from "./support/config-keys.ts";
@@ -13,6 +14,12 @@ for (const [file, text] of Object.entries(generatedPages())) {
     assert.equal(readFileSync(join(ROOT, file), "utf8"), text);
   });
 }
+
+test("docs/operations.md has every call of the admin API, and no other", () => {
+  const page = readFileSync(join(ROOT, "docs/operations.md"), "utf8");
+  const listed = [...page.matchAll(/^\| `((?:GET|POST) \/\S*)` \|/gm)].map(([, call]) => call);
+  assert.deepEqual(listed.toSorted(), API.map(({ method, path }) => `${method} ${path}`).toSorted());
+});
 
 test("docs/errors.md has every code", () => {
   const page = readFileSync(join(ROOT, "docs/errors.md"), "utf8");

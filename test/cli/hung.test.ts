@@ -22,6 +22,9 @@ const ASKING: readonly (readonly string[])[] = [
   ["bench", "--duration", "1s"],
 ];
 
+/** nodes drain, nodes ready, writes retry: sent, and not answered. */
+const CHANGES: ReadonlySet<number> = new Set([2, 3, 7]);
+
 test("a balancer that hangs: no command waits for it without end, each says what to do", async (t) => {
   const cluster = await testCluster(t, 2);
   await cluster.ok("deploy");
@@ -34,6 +37,7 @@ test("a balancer that hangs: no command waits for it without end, each says what
     await t.test(`lbctl ${ASKING[index]?.join(" ")}`, () => {
       assert.equal(code, 1, stdout + stderr);
       assert.match(stderr, /^lbctl: expected the balancer at http\S+ to answer within 5 s, got nothing/m);
+      if (CHANGES.has(index)) assert.match(stderr, /may still do what it was asked to: look at lbctl status/);
       assert.match(stderr, /\nNext:\n[\s\S]*lbctl logs balancer[\s\S]*lbctl deploy/);
     });
   }
