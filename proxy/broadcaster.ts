@@ -28,8 +28,8 @@ export interface BroadcasterOptions {
   };
   /** Members now: a quorum is more than half of them. */
   readonly members: () => number;
-  /** Asked when the journal is full; says whether to try once more. */
-  readonly makeRoom: () => Promise<boolean>;
+  /** Asked when there was no room for a record; says whether to try once more. */
+  readonly makeRoom: (error: LbError) => Promise<boolean>;
 }
 
 /** What a client of a write is sent. */
@@ -57,7 +57,7 @@ export class Broadcaster {
 
   /**
    * Takes one write all the way. Rejects with LbError: too_many_requests_open, below_min_in_sync, body_too_large,
-   * body_timeout, client_left, idempotency_*, key_set_aside, write_skipped, journal_full, journal_failed, ack_timeout, answer_too_large.
+   * body_timeout, client_left, idempotency_*, key_set_aside, write_skipped, journal_full, disk_full, journal_failed, ack_timeout, answer_too_large.
    */
   async write(
     request: IncomingMessage,
@@ -112,7 +112,7 @@ export class Broadcaster {
     try {
       return await journal.append(record);
     } catch (error) {
-      if (!(error instanceof LbError) || error.code !== "journal_full" || !(await makeRoom())) throw error;
+      if (!isNoRoom(error) || !(await makeRoom(error))) throw error;
       return await journal.append(record);
     }
   }
@@ -159,6 +159,10 @@ export class Broadcaster {
     const detail = `expected at least ${needed} nodes in-sync, got ${inSync}; nothing was recorded`;
     throw new LbError("below_min_in_sync", detail);
   }
+}
+
+function isNoRoom(error: unknown): error is LbError {
+  return error instanceof LbError && (error.code === "journal_full" || error.code === "disk_full");
 }
 
 function mismatch(seq: number): LbError {

@@ -192,6 +192,12 @@ const TABLE = {
     next: "Bring back or remove the node furthest behind (`lbctl status`), or raise journal.maxSize.",
     retryAfter: 5,
   },
+  disk_full: {
+    status: 503,
+    title: "The journal's disk is full",
+    next: "Make room on the file system of dataDir, or enlarge it; writes then go on by themselves.",
+    retryAfter: 5,
+  },
   journal_failed: {
     status: 503,
     title: "The journal cannot be written",

@@ -4,10 +4,14 @@
  * others' state (bootstrap) instead of what they missed.
  */
 
+import { ERROR_ROWS, type LbError } from "./errors.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { Log } from "./log.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { Upstream } from "./upstream.ts";
+
+/** ms */
+const SAY_EVERY = 60_000;
 
 export interface EvictionOptions {
   readonly upstream: Upstream;
@@ -20,23 +24,40 @@ export interface EvictionOptions {
 export class Eviction {
   readonly #options: EvictionOptions;
   #running: Promise<boolean> | null = null;
+  /** When it was last said that writes are refused: monotonic ms. */
+  #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EvictionOptions) {
     this.#options = options;
   }
 
-  /** Says whether there may be room now; many writes ask at the same time, and it is done once for all. */
-  makeRoom(): Promise<boolean> {
-    this.#running ??= this.#makeRoom().finally(() => {
+  /**
+   * Says whether there may be room now; many writes ask at the same time, and it is done once for all.
+   * @param error what the write is refused with otherwise
+   */
+  makeRoom(error: LbError): Promise<boolean> {
+    this.#running ??= this.#makeRoom(error).finally(() => {
       this.#running = null;
     });
-    return this.#running;
+    return this.#running.then((made) => {
+      if (!made) this.#say(error);
+      return made;
+    });
   }
 
-  async #makeRoom(): Promise<boolean> {
+  /** Once a minute, however many writes are refused. */
+  #say({ code, message }: LbError): void {
+    if (performance.now() - this.#saidAt < SAY_EVERY) return;
+    this.#saidAt = performance.now();
+    this.#options.log.alarm("writes are refused", { reason: `${message}. ${ERROR_ROWS[code].next}` });
+  }
+
+  async #makeRoom({ code }: LbError): Promise<boolean> {
     const { journal, forget, log } = this.#options;
     const before = journal.first;
     if ((await journal.purge()) > before) return true;
+    // The journal is not what takes the room: nothing that it could give up would help.
+    if (code === "disk_full") return false;
     if ((await journal.purge(true)) > before) {
       log.alarm("the journal is full: what every member has was purged before its time", {
         first: journal.first,

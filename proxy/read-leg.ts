@@ -2,11 +2,11 @@ import type { Dispatcher } from "undici";
 import { LbError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { isWhole } from "./http/bodiless.ts";
-import { fieldValues } from "./http/headers.ts";
 import { LimitedBody } from "./http/limited-body.ts";
 import { failedOutcome, type LegOutcome, reasonOf } from "./leg.ts";
 import type { UpstreamNode } from "./node.ts";
 import type { NodePools } from "./pool.ts";
+import { ReadAnswer } from "./read-answer.ts";
 import type { Claim } from "./read-pool.ts";
 import type { LegTrace } from "./tracing/tracing.ts";
 
@@ -29,12 +29,6 @@ export interface ReadLegOwner {
   refused(error: LbError): void;
 }
 
-/** Reason phrases that go on to the client. undici decodes them as UTF-8, so that others are not what was sent. */
-const REASON = /^[\t\x20-\x7e]*$/;
-
-/** Bodies up to so many bytes go out in one write with their head: a second buffer costs a read a tenth of its CPU. */
-const SMALL = 16 * 1024;
-
 /** One attempt at a read: undici's handler in its raw form. Streams the answer, with backpressure. */
 export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   readonly #read: ReadLegOwner;
@@ -49,15 +43,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
   /** The client's, on its way to the node. */
   #body: LimitedBody | null = null;
   #abort: (() => void) | null = null;
-  #resume: (() => void) | null = null;
-  /** The head of the node's answer, once it is there. It goes on with the first byte of the body. */
-  #status = 0;
-  #reason = "";
-  #headers: string[] = [];
-  /** All of its body, where that came in one small piece: it goes out with the head, in one write. */
-  #whole = "";
-  /** The client's answer has begun: no other node can give it any more. */
-  #begun = false;
+  readonly #answer: ReadAnswer;
   #over = false;
   #timedOut = false;
   #aborted = false;
@@ -68,6 +54,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     this.#node = node;
     this.#pools = pools;
     this.#trace = read.exchange.trace.leg(node, attempt);
+    this.#answer = new ReadAnswer(read.exchange.response);
   }
 
   /** Sends it, at once or when a connection is free. */
@@ -119,20 +106,18 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     }
     const { response } = this.#read.exchange;
     const left = this.#timeLeft();
-    if (this.#status === 0 && this.#body?.waitsForClient) {
+    if (this.#answer.status === 0 && this.#body?.waitsForClient) {
       this.#clientIsSlow(left);
       return;
     }
-    if (this.#begun && left <= 0 && response.writableNeedDrain) {
+    if (this.#answer.begun && left <= 0 && response.writableNeedDrain) {
       // The client has not read what is there: it had its time, and the node is not why.
       this.abort();
       this.#read.broke(this.#node);
       return;
     }
-    if (this.#status > 0 && left > 0) {
-      // A head whose body lets wait for itself (an event stream's) is not held back any longer.
-      this.#begin();
-      response.flushHeaders();
+    if (this.#answer.status > 0 && left > 0) {
+      this.#answer.flush();
       this.#timer = setTimeout(expire, left, this);
       return;
     }
@@ -159,7 +144,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
 
   /** From now on the node has its time for the first byte. */
   #bodySent(): void {
-    if (this.#over || this.#status > 0) return;
+    if (this.#over || this.#answer.status > 0) return;
     clearTimeout(this.#timer);
     this.#setTimer();
   }
@@ -177,31 +162,21 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
       if (status === 103 && request.httpVersionMinor === 1) response.writeInformation(status, headers);
       return true;
     }
-    this.#status = status;
-    this.#reason = statusText;
-    this.#headers = headers;
-    this.#resume = resume;
+    this.#answer.head(status, statusText, headers, resume);
     this.#node.aliveAt = performance.now();
     return true;
   }
 
   onData(chunk: Buffer): boolean {
-    const { response } = this.#read.exchange;
-    if (this.#isAll(chunk)) {
-      this.#whole = chunk.toString("latin1");
-      return true;
-    }
-    this.#begin();
-    if (response.write(chunk)) return true;
-    response.once("drain", this.#resume ?? (() => {}));
-    return false;
+    return this.#answer.data(chunk);
   }
 
   onComplete(): void {
     if (this.#over) return;
-    this.#begin();
-    this.#finish(this.#status < 500 ? "ok" : "http_5xx");
-    this.#read.exchange.response.end(this.#whole, "latin1");
+    const answer = this.#answer;
+    answer.begin();
+    this.#finish(answer.status < 500 ? "ok" : "http_5xx");
+    answer.end();
     this.#read.succeeded(this.#node);
   }
 
@@ -210,21 +185,8 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     if (error instanceof LbError) {
       this.#finish("aborted");
       this.#read.refused(error);
-    } else if (isWhole(this.#status, error)) this.onComplete();
+    } else if (isWhole(this.#answer.status, error)) this.onComplete();
     else this.#failed(failedOutcome(error, this.#timedOut), reasonOf(error));
-  }
-
-  /** A small body that is here as a whole. The node's length is what says so: an event stream is never held back. */
-  #isAll({ byteLength }: Buffer): boolean {
-    if (this.#begun || byteLength > SMALL) return false;
-    return fieldValues(this.#headers, "content-length")[0] === String(byteLength);
-  }
-
-  #begin(): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    const reason = REASON.test(this.#reason) ? this.#reason : "";
-    this.#read.exchange.response.writeHead(this.#status, reason, this.#headers);
   }
 
   #setTimer(): void {
@@ -245,7 +207,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
 
   #failed(outcome: LegOutcome, reason: string): void {
     this.#finish(outcome, reason);
-    if (this.#begun) this.#read.broke(this.#node);
+    if (this.#answer.begun) this.#read.broke(this.#node);
     else this.#read.failed(this.#node, outcome, reason);
   }
 
@@ -254,7 +216,7 @@ export class ReadLeg implements Dispatcher.DispatchHandler, Claim {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#node.readsInFlight--;
-    this.#trace.end(outcome, this.#begun ? this.#read.exchange.response.statusCode : 0);
+    this.#trace.end(outcome, this.#answer.begun ? this.#answer.status : 0);
     this.#read.ended(this.#node, outcome, this.#startedAt, reason);
     this.#pools.reads.release(this);
   }

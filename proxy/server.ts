@@ -130,7 +130,7 @@ export async function startBalancer({
     writes: cluster.writes,
     inSync: () => cluster.upstream.inSync.length,
     members: () => cluster.upstream.members.length,
-    makeRoom: () => eviction.makeRoom(),
+    makeRoom: (error) => eviction.makeRoom(error),
     settings: () => ({ ...config.writes, ...config.limits }),
   });
   const replies = new Replies();

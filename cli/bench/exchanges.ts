@@ -80,6 +80,7 @@ const NOT_RECORDED = new Set([
   "no_in_sync_node",
   "too_many_requests_open",
   "journal_full",
+  "disk_full",
 ]);
 
 export function outcomeOf(exchange: Exchange): Outcome {

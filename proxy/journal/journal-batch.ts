@@ -56,6 +56,8 @@ export const RECORDED = 0;
 export const REPEAT = 1;
 export const MISMATCH = 2;
 export const FULL = 3;
+/** The limit is not reached, and the file system has no room. */
+export const DISK_FULL = 4;
 
 export interface BatchReply {
   /** Three numbers for each append, in order: what became of it, seq, at. */

@@ -9,6 +9,7 @@ import {
   type Answered,
   Batch,
   type BatchReply,
+  DISK_FULL,
   type DiskRoom,
   type FromWorker,
   FULL,
@@ -355,6 +356,8 @@ function settleAppends(batch: Batch, appended: readonly number[]): void {
     const [kind, seq = 0] = appended.slice(i * 3, i * 3 + 2);
     if (kind === FULL)
       reject(new LbError("journal_full", "there is no room for another record; nothing was recorded"));
+    else if (kind === DISK_FULL)
+      reject(new LbError("disk_full", "the disk has no room for another record; nothing was recorded"));
     else resolve({ kind: kind === RECORDED ? "recorded" : kind === MISMATCH ? "mismatch" : "repeat", seq });
   });
 }

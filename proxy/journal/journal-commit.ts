@@ -8,6 +8,7 @@ import {
   ACK_FIELDS,
   type BatchMessage,
   type BatchReply,
+  DISK_FULL,
   FULL,
   MISMATCH,
   type Op,
@@ -26,6 +27,8 @@ export interface CommitterParts {
   readonly sealer: Sealer;
   /** Asked at each commit. */
   readonly limits: () => Pick<JournalLimits, "maxBytes" | "idempotencyWindow">;
+  /** Bytes left on the file system; asked when there was no room. */
+  readonly diskFree: () => number;
 }
 
 /** What of a batch is stored. Each next step needs less room on the disk. */
@@ -38,6 +41,8 @@ const ROW_BYTES = 1024;
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 /** Pages that a small commit touches. */
 const COMMIT_BYTES = 8 * 4096;
+/** With less than this on the disk, beside what a batch needs itself, the disk is why there was no room. */
+const DISK_SPARE = 256 * 1024;
 
 export type Committed = Pick<BatchReply, "appended" | "stored" | "syncTime" | "markTime">;
 
@@ -56,16 +61,18 @@ export class Committer {
    * the state of the disk is no longer known (a failed fsync): the caller must not go on.
    */
   commit(batch: BatchMessage): Committed {
+    let refusal = FULL;
     for (const step of STEPS) {
       try {
-        return this.#transaction(batch, step);
+        return this.#transaction(batch, step, refusal);
       } catch (error) {
         if (!isFull(error)) throw error;
         this.#parts.store.rollback();
+        if (this.#parts.diskFree() < batch.bodies.length * 2 + DISK_SPARE) refusal = DISK_FULL;
       }
     }
     this.#owe(batch.ops);
-    return { appended: refused(batch.ops), stored: false, syncTime: 0, markTime: 0 };
+    return { appended: refused(batch.ops, refusal), stored: false, syncTime: 0, markTime: 0 };
   }
 
   /** One transaction outside a batch: the purge. False if there was no room even for that. */
@@ -96,9 +103,9 @@ export class Committer {
     }
   }
 
-  #transaction(batch: BatchMessage, step: Step): Committed {
+  #transaction(batch: BatchMessage, step: Step, refusal: number): Committed {
     this.#parts.store.begin();
-    const work = new Transaction(this.#parts, batch.bodies, step);
+    const work = new Transaction(this.#parts, batch.bodies, { step, refusal });
     for (const [node, cursor] of this.#owed) work.moveCursor(node, cursor);
     for (const op of batch.ops) work.apply(op);
     work.finish();
@@ -132,16 +139,19 @@ class Transaction {
   readonly #parts: CommitterParts;
   readonly #bodies: Uint8Array;
   readonly #step: Step;
+  /** What its appends are told when they are left out. */
+  readonly #refusal: number;
   readonly #at = Date.now();
   readonly #acks = new Map<number, PackedAck[]>();
   readonly #cursors = new Map<string, number>();
   #read = 0;
   #room: number;
 
-  constructor(parts: CommitterParts, bodies: Uint8Array, step: Step) {
+  constructor(parts: CommitterParts, bodies: Uint8Array, { step, refusal }: { step: Step; refusal: number }) {
     this.#parts = parts;
     this.#bodies = bodies;
     this.#step = step;
+    this.#refusal = refusal;
     this.#room = parts.limits().maxBytes - parts.store.usedBytes;
   }
 
@@ -174,7 +184,8 @@ class Transaction {
     const seen =
       key === null ? null : seenBefore(store, { key, fingerprint }, this.#at - limits().idempotencyWindow);
     if (seen) this.appended.push(seen.kind === "repeat" ? REPEAT : MISMATCH, seen.seq, 0);
-    else if (this.#step !== "all" || this.#room < op.length + ROW_BYTES) this.appended.push(FULL, 0, 0);
+    else if (this.#step !== "all") this.appended.push(this.#refusal, 0, 0);
+    else if (this.#room < op.length + ROW_BYTES) this.appended.push(FULL, 0, 0);
     else this.appended.push(RECORDED, this.#record(op, body), this.#at);
   }
 
@@ -263,8 +274,8 @@ function isFull(error: unknown): boolean {
   return ((error as { errcode?: number }).errcode ?? 0) % 256 === 13;
 }
 
-function refused(ops: readonly Op[]): number[] {
-  return ops.flatMap((op) => (op.op === "append" ? [FULL, 0, 0] : []));
+function refused(ops: readonly Op[], refusal: number): number[] {
+  return ops.flatMap((op) => (op.op === "append" ? [refusal, 0, 0] : []));
 }
 
 /** What an operation that waits is told when there was no room for it. */

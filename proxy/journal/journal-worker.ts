@@ -63,7 +63,12 @@ class JournalServer {
     this.#limits = options;
     this.#opened = opened;
     this.#sealer = new Sealer(opened.master);
-    this.#committer = new Committer({ ...opened, limits: () => this.#limits, sealer: this.#sealer });
+    this.#committer = new Committer({
+      ...opened,
+      limits: () => this.#limits,
+      diskFree: () => roomOf(this.#dataDir).free,
+      sealer: this.#sealer,
+    });
   }
 
   start(): void {

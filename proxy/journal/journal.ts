@@ -98,7 +98,7 @@ export interface Journal {
   readonly activeTime: number;
   /** What stands on disk for an order key, a client's Idempotency-Key, a whole request: 32 hex digits. */
   mac(purpose: MacPurpose, ...parts: (string | Uint8Array)[]): string;
-  /** Resolves when the record is fsynced; rejects LbError journal_full / journal_failed. */
+  /** Resolves when the record is fsynced; rejects LbError journal_full / disk_full / journal_failed. */
   append(record: NewRecord): Promise<Appended>;
   /** What `append` would find for this Idempotency-Key; records nothing. */
   seen(idempotency: NonNullable<NewRecord["idempotency"]>): Promise<Seen | null>;

@@ -67,7 +67,7 @@ function carriedOut(body: string): number | null {
 export function refusedUnrecorded({ status, body }: Reply): boolean {
   return (
     status === 503 &&
-    /"code":"(no_in_sync_node|below_min_in_sync|journal_full|too_many_requests_open)"/.test(body)
+    /"code":"(no_in_sync_node|below_min_in_sync|journal_full|disk_full|too_many_requests_open)"/.test(body)
   );
 }
 

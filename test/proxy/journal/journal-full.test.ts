@@ -80,12 +80,12 @@ test("a record that is larger than the room left is refused alone, in the middle
 });
 
 /** A committer over a store of so many bytes, with no soft limit before the hard one (max_page_count). */
-function hardLimited(t: TestContext, maxBytes: number) {
+function hardLimited(t: TestContext, maxBytes: number, diskFree = () => Number.POSITIVE_INFINITY) {
   const options = journalOptions(tempFolder(t));
   const opened = openStore(options, maxBytes - 1024 * KIB, true);
   t.after(() => opened.store.close());
   const limits = () => ({ maxBytes: Number.MAX_SAFE_INTEGER, idempotencyWindow: 0 });
-  const committer = new Committer({ ...opened, limits, sealer: new Sealer(opened.master) });
+  const committer = new Committer({ ...opened, limits, diskFree, sealer: new Sealer(opened.master) });
   const commit = (put: (batch: Batch) => void) => {
     const batch = new Batch();
     put(batch);
@@ -117,6 +117,13 @@ test("no page left: the appends of a batch are rolled back, its acks, outcomes a
   assert.equal(store.acksOf(1).length, 1);
   assert.equal(store.row(1)?.status, 201);
   assert.equal(store.node("app1")?.cursor, 1);
+});
+
+test("no page left, and the disk has no room either: the disk is what the appends are told", (t) => {
+  const { commit } = hardLimited(t, 1024 * KIB, () => 100 * KIB);
+  const { request } = newRecord(1);
+  const huge = newRecord(2, { request: { ...request, body: Buffer.alloc(2048 * KIB) } });
+  assert.deepEqual(commit((batch) => batch.append({ record: huge, ...nobody })).appended, [4, 0, 0]);
 });
 
 test("no page left in the middle of a batch: the seqs of its appends are not used up", (t) => {
@@ -171,7 +178,8 @@ test("no room to empty the log into the database: the log is used further", asyn
   const store = new TightStore(join(options.dataDir, "journal.db"), options.maxBytes);
   t.after(() => store.close());
   const limits = () => ({ maxBytes: options.maxBytes, idempotencyWindow: 0 });
-  const committer = new Committer({ id, store, mark, sealer: new Sealer(master), limits });
+  const diskFree = () => Number.POSITIVE_INFINITY;
+  const committer = new Committer({ id, store, mark, sealer: new Sealer(master), limits, diskFree });
   const { request } = newRecord(1);
   const huge = newRecord(1, { request: { ...request, body: Buffer.alloc(5 * KIB * KIB) } });
   for (let seq = 1; seq <= 3; seq++) {
@@ -191,6 +199,7 @@ test("an error of the disk is not taken for a lack of room: the commit throws", 
   const committer = new Committer({
     ...parts,
     limits: () => ({ maxBytes: 2048 * KIB, idempotencyWindow: 0 }),
+    diskFree: () => Number.POSITIVE_INFINITY,
   });
   const batch = new Batch();
   batch.append({ record: newRecord(1), ...nobody });
