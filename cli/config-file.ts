@@ -89,10 +89,17 @@ export async function loadClusterConfig(configFlag?: string): Promise<ClusterCon
     ...(config ? problemsTogether(config) : []),
     ...(checked.success ? [] : describeProblems(checked.error, found, KNOWN_KEYS)),
     ...overrideProblems(found),
-    ...(config ? proxyProblems(config) : []),
+    ...proxyProblems(config ?? withDefaults(found, dirname(file))),
   ];
   if (!config || problems.length > 0) throw refusal(file, problems);
   return config;
+}
+
+/** What is wrong elsewhere must not hide what is wrong with the settings of lb-proxy. */
+function withDefaults(found: unknown, dir: string): ClusterConfig {
+  const { proxy } = { proxy: undefined, ...(typeof found === "object" ? found : {}) };
+  const { data = schema.parse({}) } = schema.safeParse({ proxy });
+  return complete(data, null, dir);
 }
 
 function complete(checked: Checked, file: string | null, dir: string): ClusterConfig {

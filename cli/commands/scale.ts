@@ -4,7 +4,7 @@ import { BaseCommand, configFlag, jsonFlag, verboseFlag, yesFlag } from "../comm
 export class Scale extends BaseCommand {
   static override summary = "Change the number of nodes, without a failed request.";
   static override description =
-    "New nodes join the reads once they have every write. Those that go are drained first. The number is kept in lbctl.yaml.";
+    "New nodes join the reads once they have every write. Those that go are drained first. The number is kept in lbctl.yaml; without that file, in the cluster's state.";
   static override examples = ["<%= config.bin %> scale --nodes 7", "<%= config.bin %> scale -n 2"];
   static override flags = {
     nodes: Flags.string({ char: "n", required: true, helpValue: "N", summary: "How many, 1 to 9." }),

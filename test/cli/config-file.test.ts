@@ -136,7 +136,8 @@ test("target hosts: traffic on port 80, ssh as the user's own config says, a sho
 });
 
 test("every problem is said at once, with its path", async (t) => {
-  const yaml = "name: A\nnodes: 12\nfoo: 1\nports: { traffic: x }\nproxy: { cluster: y }\n";
+  const yaml =
+    "name: A\nnodes: 12\nfoo: 1\nports: { traffic: x }\nproxy: { cluster: y, limits: { body: x } }\n";
   const { problems, message } = await refusal(await configFile(tempFolder(t), yaml));
   assert.deepEqual(problems.map((problem) => problem.split(":")[0]).sort(), [
     "foo",
@@ -144,8 +145,9 @@ test("every problem is said at once, with its path", async (t) => {
     "nodes",
     "ports/traffic",
     "proxy/cluster",
+    "proxy/limits/body",
   ]);
-  assert.match(message, /^lbctl.yaml has 5 problems$/);
+  assert.match(message, /^lbctl.yaml has 6 problems$/);
 });
 
 test("without a file the defaults hold", async (t) => {

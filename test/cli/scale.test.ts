@@ -135,6 +135,10 @@ test("without a count in lbctl.yaml the one that was scaled to is remembered", a
   await cluster.ok("scale", "--nodes", "2");
   await writeFile(yaml, text);
   assert.match(await cluster.ok("deploy"), /nothing to do: cluster "default" runs with 2 nodes/);
+  // A file that is made later says so, too.
+  await unlink(yaml);
+  await cluster.ok("init");
+  assert.match(await readFile(yaml, "utf8"), /^nodes: 2$/m);
 });
 
 /** Ctrl-C once that step is done. */
