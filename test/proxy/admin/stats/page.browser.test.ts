@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
+import { LbError } from "../../../../proxy/errors.ts";
 import { useChromium } from "../../../support/chromium.ts";
 import { until } from "../../../support/wait.ts";
 import { FakeControl, node, startAdmin } from "../fake-control.ts";
@@ -77,6 +78,22 @@ test("ready and maint go by the keyboard alone; Escape closes the question", NEE
   await page.keyboard.press("Enter");
   await page.locator("#node-app2").getByText("catching-up").waitFor();
   assert.deepEqual(control.calls, [["ready", "app2", false]]);
+  // Who sees nothing is told, and goes on from where they were.
+  await page.getByRole("status").getByText("Ready app2: done").waitFor();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal(await page.evaluate("document.activeElement.closest('tr')?.id"), "node-app2");
+});
+
+test("what the balancer refuses is shown with the way back", NEEDS, async (t) => {
+  const { page, control } = await open(t);
+  await page.getByRole("button", { name: "Drain app1" }).click();
+  const dialog = page.getByRole("dialog", { name: "Drain app1?" });
+  await dialog.waitFor();
+  control.drain = () => Promise.reject(new LbError("last_in_sync", "app1 is the last in-sync node"));
+  await dialog.getByRole("button", { name: "Drain app1" }).click();
+  await page.getByRole("heading", { name: "It is the last node in-sync" }).waitFor();
+  await page.getByRole("link", { name: "Back" }).click();
+  await page.locator("#node-app1").waitFor();
 });
 
 test("the last in-sync node needs a tick in the box", NEEDS, async (t) => {
