@@ -50,6 +50,8 @@ export interface NodeStatus {
   readonly lastCheck: LastCheck | null;
   /** How it is given its history ("replay", "snapshot from app1", …) or what it waits for; null with history. */
   readonly bootstrap: string | null;
+  /** Copies of it are made by hand: it gets no write behind `at` until those to `for` are in place. */
+  readonly held: { readonly at: number; readonly for: readonly string[] } | null;
 }
 
 export interface RouteStatus {

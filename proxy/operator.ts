@@ -141,7 +141,17 @@ export class Operator implements Control {
     const held = await bootstrap.resyncManual(name, from);
     const within = formatDuration(this.#options.config().limits.manualCopyTimeout);
     const next = `within ${within} copy the state of ${held.from} to ${name}, then: lbctl nodes resync ${name} --done`;
-    return { node: name, ...held, manual, next };
+    return { node: name, ...held, manual, next: next + this.#whatWaits(held.from) };
+  }
+
+  /** While a donor is held its acks are missing: where nobody else's will do, the operator has to know. */
+  #whatWaits(donor: string): string {
+    const { cluster, config } = this.#options;
+    const others = cluster.upstream.inSync.filter(({ name }) => name !== donor).length;
+    if (others === 0) return "; no other node is in-sync: until then every write waits (504 ack_timeout)";
+    const quorum = Math.floor(cluster.upstream.members.length / 2) + 1;
+    const asked = config().routes.some((route) => route.to === "all" && route.ack === "quorum");
+    return asked && others < quorum ? "; until then there is no quorum: such writes are refused" : "";
   }
 
   async resyncDone(name: string): Promise<NodeStatus> {
@@ -257,6 +267,7 @@ export class Operator implements Control {
       retries: node.retries,
       lastCheck: health.last && { ok: health.last.ok, at: health.last.at, detail: health.last.detail },
       bootstrap: this.#bootstrapNote(node),
+      held: this.#options.bootstrap.held(node),
     };
   }
 

@@ -39,21 +39,21 @@ export class Logs extends BaseCommand {
       summary: "Only what is said of the request with this X-Request-Id.",
     }),
     config: configFlag,
-    json: { ...jsonFlag, summary: "Print the lines as they were written." },
+    json: { ...jsonFlag, summary: "Print each line as JSON, with the process that it is from." },
   };
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Logs);
     const { logs } = await import("../operations/logs.ts");
     const { parseSince } = await import("../tools/log-filter.ts");
-    const { renderLogLine } = await import("../tools/log-lines.ts");
+    const { jsonLogLine, renderLogLine } = await import("../tools/log-lines.ts");
     const { config, follow, node = null, seq = null, id = null } = flags;
     const since = flags.since === undefined ? null : parseSince(flags.since);
     const lines = flags.lines ?? (since === null ? LINES : MOST_LINES);
     const filter = { since, node, seq, id };
     if (follow) this.endWithReader();
     await logs({ config, lines, follow, filter, name: args.name, signal: this.signal }, (line, source) =>
-      this.log(flags.json ? line : renderLogLine(line, source)),
+      this.log(flags.json ? jsonLogLine(line, source) : renderLogLine(line, source)),
     );
   }
 }

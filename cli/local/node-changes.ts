@@ -1,6 +1,7 @@
 /** Which nodes come, go, move or run another build: pure. */
 import type { ProxyConfigFile, ProxyNode } from "../tools/proxy-config.ts";
 import type { Goal } from "./goal.ts";
+import { movedNodes } from "./moved-nodes.ts";
 import { type Observed, runningProcess } from "./observed.ts";
 import { outdated } from "./plan.ts";
 import type { ProcessSpec } from "./processes.ts";
@@ -25,12 +26,6 @@ export function outdatedApps({ goal, observed }: Convergence): string[] {
     const [before, after] = [specOf(observed.wanted?.processes, name), specOf(goal.processes, name)];
     return before && after && outdated(before, after) && runningProcess(observed.supervisor, name);
   });
-}
-
-/** Nodes at other addresses than before: all is started anew, at once. */
-export function movedNodes(goal: Goal, current: ProxyConfigFile | null): boolean {
-  const urls = new Map(goal.proxyConfig.nodes.map((node) => [node.name, node.url]));
-  return (current?.nodes ?? []).some(({ name, url }) => urls.has(name) && urls.get(name) !== url);
 }
 
 export function specOf(specs: readonly ProcessSpec[] | undefined, name: string): ProcessSpec | undefined {

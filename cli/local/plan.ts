@@ -3,6 +3,7 @@ import type { Change } from "../target.ts";
 import type { ProxyConfigFile } from "../tools/proxy-config.ts";
 import { type ClusterRecord, digest, type Goal } from "./goal.ts";
 import { isMonitoring, MONITORING } from "./monitoring/names.ts";
+import { movedNodes } from "./moved-nodes.ts";
 import type { Observed } from "./observed.ts";
 import { isUp } from "./observed.ts";
 import type { ProcessSpec } from "./processes.ts";
@@ -15,6 +16,7 @@ export function planChanges(goal: Goal, observed: Observed): Change[] {
   return [
     ...nodeChanges(goal, proxyConfig),
     ...settingChanges(goal, proxyConfig),
+    ...movedChanges(goal, proxyConfig),
     ...processChanges(goal, observed, proxyConfig),
     ...monitoringChanges(goal, observed),
     ...unfinished(observed, goal, proxyConfig),
@@ -55,6 +57,12 @@ function nodeChanges(goal: Goal, current: ProxyConfigFile): Change[] {
   ];
 }
 
+function movedChanges(goal: Goal, current: ProxyConfigFile): Change[] {
+  if (!movedNodes(goal, current)) return [];
+  const detail = "nodes at other addresses: all of them and the balancer start anew; requests fail meanwhile";
+  return [{ action: "restart", what: "balancer", detail }];
+}
+
 function settingChanges(goal: Goal, current: ProxyConfigFile): Change[] {
   const before = flatten({ ...current, nodes: null });
   const after = flatten({ ...goal.proxyConfig, nodes: null });
@@ -81,8 +89,11 @@ function flatten(value: Readonly<Record<string, unknown>>, prefix = ""): Map<str
 function processChanges(goal: Goal, observed: Observed, current: ProxyConfigFile): Change[] {
   const known = new Set(["balancer", ...current.nodes.map(({ name }) => name)]);
   const watching = new Set(observed.wanted?.processes.map(({ name }) => name).filter(isMonitoring));
+  const moved = movedNodes(goal, current);
   const changes = goal.processes
     .filter(({ name }) => known.has(name) || (isMonitoring(name) && watching.has(name)))
+    // Said already.
+    .filter(({ name }) => !(moved && name === "balancer"))
     .flatMap((spec) => processChange(spec, observed));
   if (observed.supervisor) return changes;
   return [{ action: "start", what: "supervisor", detail: "not running" }, ...changes];

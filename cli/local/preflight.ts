@@ -37,10 +37,19 @@ export async function checkPorts(
   throw new UserError("expected the cluster's ports to be free", {
     problems,
     next: [
-      "stop what listens there, or choose other ports in lbctl.yaml:",
-      "ports: { traffic: 8081, admin: 1937, apps: 4667 }   # lbctl init writes the file",
+      "stop what listens there, or choose other ports in lbctl.yaml (lbctl plan says what that restarts):",
+      `ports: { ${otherPorts(config.ports, problems)} }   # lbctl init writes the file`,
     ],
   });
+}
+
+/** For the settings that have a problem, and only for these: what is not in the way stays where it is. */
+function otherPorts(ports: ClusterConfig["ports"], problems: readonly string[]): string {
+  const keys = new Set(problems.map((problem) => /^ports\/(\w+)/.exec(problem)?.[1] ?? ""));
+  return Object.entries(ports)
+    .filter(([key, port]) => keys.has(key) && port !== null)
+    .map(([key, port]) => `${key}: ${Number(port) + (key === "apps" ? 100 : 1)}`)
+    .join(", ");
 }
 
 export async function portProblems(ports: readonly WantedPort[], state: StatePaths): Promise<string[]> {

@@ -41,6 +41,11 @@ export function renderLogLine(line: string, source: string): string {
   ].join(" ");
 }
 
+/** One JSON object: the fields as they were written and `source`; of a line that is no JSON, all of it as `line`. */
+export function jsonLogLine(line: string, source: string): string {
+  return JSON.stringify({ ...(parseLogLine(line) ?? { line }), source });
+}
+
 /** ms since the epoch; null for a line that has none. */
 export function timeOf(fields: LogFields | null): number | null {
   // Prometheus' and Grafana's words for it.

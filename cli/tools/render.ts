@@ -130,12 +130,18 @@ function hungBalancer(processes: readonly ProcessReport[]): string {
     : "the balancer takes connections, but does not answer";
 }
 
+function heldNote(name: string, { at, for: targets }: { at: number; for: readonly string[] }): string {
+  const done = targets.map((target) => `lbctl nodes resync ${target} --done`).join(", ");
+  return `${name} is held at write ${at} while it is copied by hand, and acks none behind it: ${done}`;
+}
+
 /** What someone should know or do, below the table. */
 function notes(status: Status | null, processes: readonly ProcessReport[]): string[] {
   const out: string[] = [];
   for (const node of status?.nodes ?? []) {
     const why = node.reason ?? node.bootstrap;
     if (node.state !== "in-sync" && why) out.push(`${node.name} is ${node.state}: ${why}`);
+    if (node.held) out.push(heldNote(node.name, node.held));
   }
   if (status && status.setAside > 0) {
     out.push(

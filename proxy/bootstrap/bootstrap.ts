@@ -41,6 +41,12 @@ export class Bootstrap {
     return state === "maint" ? `has no history, and no copy is under way; ${next}` : null;
   }
 
+  /** Where a donor is held for an operator's copies, and to which nodes; null: it is not held. */
+  held(donor: UpstreamNode): { at: number; for: readonly string[] } | null {
+    const targets = this.#manual.targetsOf(donor).map(({ name }) => name);
+    return targets.length === 0 ? null : { at: this.#manual.seqOf(donor), for: targets };
+  }
+
   stop(): void {
     this.#stopped = true;
     for (const arrival of this.#arrivals.values()) arrival.stop();

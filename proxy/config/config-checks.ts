@@ -142,16 +142,27 @@ function listenProblems({ listen, admin, nodes = [] }: Checked): string[] {
 
 const LOCAL_4 = /^(?:localhost|127\.[\d.]+|0\.0\.0\.0)$/;
 const LOCAL_6 = /^(?:localhost|::1?)$/;
+const ANY = ["0.0.0.0", "::"];
 const LOOPBACK = ["localhost", "127.0.0.1", "::1"];
 
 /** As far as an address tells; http/framing.ts notices the rest (this machine's other addresses and names, NAT). */
 function leadsTo(target: Listen, listen: Listen): boolean {
   if (target.port !== listen.port) return false;
-  const [to, at] = [target.host.toLowerCase(), listen.host.toLowerCase()];
+  const [to, at] = [plain(target.host), plain(listen.host)];
+  // To connect to "any address" is to connect to this machine.
+  if (ANY.includes(to)) return ANY.includes(at) || LOCAL_4.test(at) || LOCAL_6.test(at);
   if (at === "0.0.0.0") return LOCAL_4.test(to);
   if (at === "::") return LOCAL_4.test(to) || LOCAL_6.test(to);
   const byName = to === "localhost" || at === "localhost";
   return to === at || (byName && LOOPBACK.includes(to) && LOOPBACK.includes(at));
+}
+
+/** An IPv4 address that is written as IPv6 (RFC 4291 §2.5.5.2), as URLs spell it, is that IPv4 address. */
+function plain(host: string): string {
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host.toLowerCase()) ?? [];
+  if (high === undefined || low === undefined) return host.toLowerCase();
+  const bytes = [high, low].map((part) => Number.parseInt(part, 16)).flatMap((n) => [n >> 8, n & 255]);
+  return bytes.join(".");
 }
 
 function isSame(a: Listen, b: Listen): boolean {

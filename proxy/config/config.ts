@@ -26,7 +26,6 @@ export type Config = Frozen<ReturnType<typeof complete>>;
 export type NodeConfig = Config["nodes"][number];
 /** Discriminated by `to`. */
 export type RouteConfig = Config["routes"][number];
-export type ReadRoute = Extract<RouteConfig, { to: "one" }>;
 export type WriteRoute = Extract<RouteConfig, { to: "all" }>;
 
 /**

@@ -1,6 +1,5 @@
 /** Group commit: everything that was asked of the journal while the last commit ran becomes one transaction. */
 
-import { LbError } from "../errors.ts";
 import type { HeadMark } from "./head-mark.ts";
 import type { JournalLimits } from "./journal.ts";
 import type { PackedAck } from "./journal-acks.ts";
@@ -276,9 +275,4 @@ function isFull(error: unknown): boolean {
 
 function refused(ops: readonly Op[], refusal: number): number[] {
   return ops.flatMap((op) => (op.op === "append" ? [refusal, 0, 0] : []));
-}
-
-/** What an operation that waits is told when there was no room for it. */
-export function fullError(): LbError {
-  return new LbError("journal_full", "there is no room for it in the journal; nothing was stored");
 }

@@ -50,7 +50,7 @@ test("a stall of 500 ms shows in the p99, since latency counts from when a reque
   );
   assert.ok(report.reads.latencyMs.p99 > 400, `p99 of the reads: ${report.reads.latencyMs.p99} ms`);
   assert.ok(report.reads.latencyMs.p90 > 100, `p90 of the reads: ${report.reads.latencyMs.p90} ms`);
-  assert.ok(report.reads.latencyMs.p50 < 100, `p50 of the reads: ${report.reads.latencyMs.p50} ms`);
+  assert.ok(report.reads.latencyMs.p50 < 300, `p50 of the reads: ${report.reads.latencyMs.p50} ms`);
 });
 
 test("a target that is too slow for the rate has not reached it, though it answers all in the end", async (t) => {

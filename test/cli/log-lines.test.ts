@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { fitting, parseSince } from "../../cli/tools/log-filter.ts";
-import { renderLogLine, timeOf } from "../../cli/tools/log-lines.ts";
+import { jsonLogLine, renderLogLine, timeOf } from "../../cli/tools/log-lines.ts";
 import { allLines } from "../support/log-samples.ts";
 
 function shown(line: string | object, source = "balancer"): string {
@@ -18,6 +18,18 @@ test("every kind of line of the balancer is shown whole: time, source, level, te
     assert.match(text, /^\d\d:\d\d:\d\d\.\d{3} balancer {3}(info|warn|error|fatal) +\S/);
     assert.doesNotMatch(text, /\[object|undefined|=\{|"msg"/, text);
   }
+});
+
+test("as JSON every line is an object that says which process it is from, also one that was none", () => {
+  assert.deepEqual(JSON.parse(jsonLogLine('{"msg":"b1","time":1}', "balancer")), {
+    msg: "b1",
+    time: 1,
+    source: "balancer",
+  });
+  assert.deepEqual(JSON.parse(jsonLogLine("listening http://x", "app1")), {
+    line: "listening http://x",
+    source: "app1",
+  });
 });
 
 test("the lines that people read most are sentences", () => {

@@ -130,6 +130,16 @@ test("plan: another port restarts the balancer", () => {
   assert.deepEqual(changed(goalFor(moved), deployed(config)), ["change listen", "restart balancer"]);
 });
 
+test("plan: other ports of the apps restart everything, the balancer, too, and say what that means", () => {
+  const moved = { ...config, ports: { ...config.ports, apps: 4800 } };
+  const changes = planChanges(goalFor(moved), deployed(config));
+  assert.deepEqual(
+    changes.map(({ action, what }) => `${action} ${what}`),
+    ["change app1", "change app2", "restart balancer", "restart app1", "restart app2"],
+  );
+  assert.match(changes[2]?.detail ?? "", /requests fail meanwhile/);
+});
+
 test("plan: another build restarts every process", () => {
   const rebuilt = { ...programs.app, revision: "b2" };
   const goal = goalOf(config, null, { ...programs, app: rebuilt }, state);

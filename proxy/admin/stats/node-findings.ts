@@ -8,6 +8,17 @@ const PATIENCE = 30_000;
 
 /** What there is to say of one node. @param now ms since the epoch */
 export function nodeFindings(node: NodeStatus, now: number): Finding[] {
+  return [...stateFindings(node, now), ...heldFindings(node)];
+}
+
+function heldFindings({ name, held }: NodeStatus): Finding[] {
+  if (held === null) return [];
+  const what = html`<b>${name}</b> is held at write ${String(held.at)} while it is copied by hand, and acks none behind it.`;
+  const todo = html`When the copy is in place: ${held.for.map((target) => html`<code>lbctl nodes resync ${target} --done</code> `)}`;
+  return [{ tone: "off", what, todo }];
+}
+
+function stateFindings(node: NodeStatus, now: number): Finding[] {
   const name = html`<b>${node.name}</b>`;
   const since = age((now - node.since) / 1000);
   const why = node.reason ?? "no reason given";

@@ -215,6 +215,8 @@ test("the viewer sees everything and changes nothing", async (t) => {
   ]) {
     const response = await call(path, { as: "viewer", method: "POST" });
     assert.equal(response.status, 403, path);
+    if (path.startsWith("/api/"))
+      assert.equal(((await response.json()) as { code: string }).code, "forbidden");
   }
   assert.deepEqual(control.calls, []);
 });
@@ -238,11 +240,11 @@ for (const [what, headers] of Object.entries(FOREIGN)) {
     const sent = Object.fromEntries(
       Object.entries(headers).map(([name, value]) => [name, value.replace("SELF", new URL(url).host)]),
     );
-    const status = await raw(url, "POST", "/api/nodes/app1/drain", {
+    const { status, code } = await answerOf(url, "POST", "/api/nodes/app1/drain", {
       authorization: basic("admin"),
       ...sent,
     });
-    assert.equal(status, 403);
+    assert.deepEqual([status, code], [403, "cross_site"]);
     assert.deepEqual(control.calls, []);
   });
 }
@@ -261,7 +263,8 @@ test("our own page's calls go through, and so do those of clients that are no br
 test("a foreign name that points to a loopback listener is refused (DNS rebinding)", async (t) => {
   const { url } = await startAdmin(t);
   const authorization = basic("admin");
-  assert.equal(await raw(url, "GET", "/api/status", { authorization, host: "evil.example" }), 421);
+  const refused = await answerOf(url, "GET", "/api/status", { authorization, host: "evil.example" });
+  assert.deepEqual([refused.status, refused.code], [421, "wrong_host"]);
   assert.equal(
     await raw(url, "GET", "/api/status", { authorization, host: "evil.localhost.example:1936" }),
     421,
@@ -499,10 +502,32 @@ function logOf(): ConstructorParameters<typeof AdminServer>[0]["log"] {
 }
 
 /** With headers that `fetch` does not let through; gives the status. */
-function raw(url: string, method: string, path: string, headers: Record<string, string>): Promise<number> {
+async function raw(
+  url: string,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+): Promise<number> {
+  return (await answerOf(url, method, path, headers)).status;
+}
+
+/** Headers as they are given, which fetch would not do; `code`: of a problem. */
+function answerOf(
+  url: string,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+): Promise<{ status: number; code: string | undefined }> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url + path, { method, headers, agent: false }, (response) => {
-      response.resume().on("end", () => resolve(response.statusCode ?? 0));
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      response.on("end", () => {
+        const [, code] = /"code":"(\w+)"/.exec(text) ?? [];
+        resolve({ status: response.statusCode ?? 0, code });
+      });
     });
     request.on("error", reject).end();
   });

@@ -37,6 +37,7 @@ export function node(name: string, more: Partial<NodeStatus> = {}): Mutable<Node
     retries: 0,
     lastCheck: { ok: true, at: Date.now() - 400, detail: "200 in 1 ms" },
     bootstrap: null,
+    held: null,
     ...more,
   };
 }

@@ -84,6 +84,20 @@ test("a manual resync holds the donor at a seq, and goes on from there when the 
   once([...states, state]);
 });
 
+test("a donor that is held is shown as that, and the operator is told that writes wait where it is the only one", async (t) => {
+  const { balancer } = await startCluster(t, 3);
+  assert.doesNotMatch((await manual(balancer, "app2", "app1")).next, /until then/);
+  const { held } = await balancer.node("app1");
+  assert.deepEqual(held, { at: 0, for: ["app2"] });
+  assert.match(
+    (await manual(balancer, "app3", "app1")).next,
+    /no other node is in-sync: until then every write waits/,
+  );
+  assert.deepEqual((await balancer.node("app1")).held?.for, ["app2", "app3"]);
+  for (const name of ["app2", "app3"]) await done(balancer, name);
+  await until(async () => (await balancer.node("app1")).held === null);
+});
+
 test("a manual resync of a node that was declared empty is not undercut by a replay", async (t) => {
   const { balancer, nodes, states } = await startStateful(t, 3);
   await register(balancer, "odd");

@@ -149,6 +149,9 @@ const OWN_ADDRESSES = [
   ["[::]:8080", "http://[::1]:8080"],
   ["127.0.0.1:8080", "http://localhost:8080"],
   ["localhost:8080", "http://[::1]:8080"],
+  ["127.0.0.1:8080", "http://0.0.0.0:8080"],
+  ["[::1]:8080", "http://[::]:8080"],
+  ["127.0.0.1:8080", "http://[::ffff:127.0.0.1]:8080"],
 ] as const;
 
 const BAD: readonly (readonly [text: string, ...problems: string[]])[] = [

@@ -15,14 +15,14 @@ async function took(work: () => Promise<{ status: number }>): Promise<{ ms: numb
 
 test("promise 10, a slow node delays little: a write by at most the send timeout, and only the first one", async (t) => {
   const { balancer, nodes } = await startCluster(t, 3, {
-    writes: { sendTimeout: "500ms", attemptTimeout: "60s", ackTimeout: "10s" },
+    writes: { sendTimeout: "2s", attemptTimeout: "60s", ackTimeout: "10s" },
   });
   nodes[1]?.behave({ fault: "hang" });
   const first = await took(() => register(balancer, "ada"));
   const second = await took(() => register(balancer, "bob"));
   assert.deepEqual([first.status, second.status], [200, 200]);
-  assert.ok(first.ms >= 490 && first.ms < 500 + SLACK, `first: ${first.ms} ms`);
-  assert.ok(second.ms < 490, `second: ${second.ms} ms, the node has left`);
+  assert.ok(first.ms >= 1990 && first.ms < 2000 + SLACK, `first: ${first.ms} ms`);
+  assert.ok(second.ms < 1990, `second: ${second.ms} ms, the node has left`);
 });
 
 test("promise 10, a slow node delays little: the send timeout counts from journaling, queueing included", async (t) => {
@@ -61,19 +61,18 @@ test("promise 10, a slow node delays little: a dead node delays a write hardly a
 });
 
 test("promise 10, a slow node delays little: a read by at most firstByteTimeout, then another node answers", async (t) => {
-  const routes = [{ match: { methods: ["GET"] }, to: "one", firstByteTimeout: "300ms" }];
+  const routes = [{ match: { methods: ["GET"] }, to: "one", firstByteTimeout: "1s" }];
   const { balancer, nodes } = await startCluster(t, 3, { routes });
   nodes[0]?.behave({ fault: "hang" });
   const replies: { ms: number; status: number }[] = [];
   for (let n = 0; n < 15; n++) replies.push(await took(() => read(balancer)));
   assert.ok(replies.every(({ status }) => status === 200));
-  const slow = replies.filter(({ ms }) => ms >= 290);
   assert.ok(
-    slow.every(({ ms }) => ms < 300 + SLACK),
-    String(slow.map(({ ms }) => ms)),
+    replies.every(({ ms }) => ms < 1000 + SLACK),
+    String(replies.map(({ ms }) => ms)),
   );
-  assert.equal(slow.length, 3, "three timeouts in a row, and the node counts as down");
-  assert.equal((await balancer.node("app1")).state, "down");
+  const { state, readErrors } = await balancer.node("app1");
+  assert.deepEqual([state, readErrors], ["down", 3], "three timeouts in a row, and the node counts as down");
 });
 
 test("promise 10, a slow node delays little: reads at other nodes are not delayed by a write that hangs", async (t) => {
