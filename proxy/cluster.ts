@@ -281,6 +281,7 @@ export class Cluster {
       writeConnections: writes.window,
       connectTimeout: () => this.#config.writes.sendTimeout,
       headerSize: limits.header,
+      broke: () => this.#members.get(config.name)?.health.broke(),
     });
     const delivery = new Delivery({
       node,

@@ -20,6 +20,8 @@ export interface HealthOptions {
 
 export interface CheckResult {
   readonly ok: boolean;
+  /** Nobody listens there: its process is gone. */
+  readonly refused: boolean;
   /** ms since the epoch. */
   readonly at: number;
   readonly detail: string;
@@ -33,6 +35,8 @@ export interface CheckResult {
 /** First-byte timeouts in a row, with no answer in between, after which a node counts as down. */
 const TIMEOUTS_DOWN = 3;
 const MAX_BODY = 64 * 1024;
+/** ms between the beginnings of two checks, however many connections break. */
+const SPACING = 20;
 
 export class Health {
   readonly node: UpstreamNode;
@@ -48,6 +52,10 @@ export class Health {
   /** Somebody wants to know whether the app itself runs: a TCP connect does not tell. */
   #proofWanted = false;
   #checking = false;
+  /** A connection broke during the check. */
+  #again = false;
+  /** When the last check began: monotonic ms. */
+  #begunAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
   readonly #stop = new AbortController();
 
@@ -74,7 +82,7 @@ export class Health {
   configure(options: HealthOptions): void {
     const another = options.interval !== this.#options.interval;
     this.#options = options;
-    if (another && !this.#checking) this.#checkLater();
+    if (another && !this.#checking) this.#checkIn(options.interval);
   }
 
   /** A connection was refused: nobody listens there, no further proof is needed. */
@@ -83,9 +91,12 @@ export class Health {
     if (this.node.healthy) this.node.apply("went-down", reason);
   }
 
-  /** A connection broke: look now instead of at the next interval. */
+  /** A connection broke, with a request on it or idle: look now instead of at the next interval. */
   broke(): void {
-    if (this.node.healthy && !this.#checking) void this.#check();
+    if (!this.node.healthy || this.#stop.signal.aborted) return;
+    // A check that is under way may have seen what was there before.
+    if (this.#checking) this.#again = true;
+    else this.#checkIn(Math.max(0, this.#begunAt + SPACING - performance.now()));
   }
 
   /** No answer in time, `sentAt` (monotonic ms) being when it was asked. */
@@ -106,20 +117,23 @@ export class Health {
   async #check(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     this.#checking = true;
+    this.#again = false;
+    this.#begunAt = performance.now();
     if (this.#timer !== null) clearTimeout(this.#timer);
     const result = await this.#probe();
     this.#checking = false;
     if (this.#stop.signal.aborted) return;
-    this.#checkLater();
+    this.#checkIn(this.#again ? SPACING : this.#options.interval);
     this.last = result;
     // A node whose state was replaced must be known as such before it comes up.
     this.#checked(this.node, result);
+    if (result.refused) this.refused(result.detail);
     this.#judge(result);
   }
 
-  #checkLater(): void {
+  #checkIn(ms: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#check(), this.#options.interval);
+    this.#timer = setTimeout(() => void this.#check(), ms);
   }
 
   #judge({ ok, detail }: CheckResult): void {
@@ -138,8 +152,9 @@ export class Health {
   async #probe(): Promise<CheckResult> {
     const begunAt = performance.now();
     const acked = this.node.highestAck;
-    const seen = (ok: boolean, detail: string, body: unknown = null): CheckResult => ({
+    const seen = (ok: boolean, detail: string, body: unknown = null, refused = false): CheckResult => ({
       ok,
+      refused,
       at: Date.now(),
       detail: ok ? `${detail} in ${Math.round(performance.now() - begunAt)} ms` : detail,
       body,
@@ -153,7 +168,7 @@ export class Health {
       if (this.#proofWanted) await this.#prove();
       return seen(true, "connected");
     } catch (error) {
-      return seen(false, messageOf(error));
+      return seen(false, messageOf(error), null, isRefusal(error));
     }
   }
 
@@ -220,6 +235,10 @@ function parse(text: string): unknown {
   } catch {
     return null; // an app may answer anything; the status is what counts
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
 }
 
 function messageOf(error: unknown): string {

@@ -19,6 +19,8 @@ export interface PoolLimits {
   readonly connectTimeout: () => number;
   /** Bytes of an answer's header section. */
   readonly headerSize: number;
+  /** Called when the node ends a connection that was to stay open, also an idle one: it may be another node now. */
+  readonly broke: () => void;
 }
 
 /**
@@ -44,7 +46,13 @@ export function createPools(url: string, limits: PoolLimits): NodePools {
     connect,
   };
   const pool = (connections: number) =>
-    new Pool(url, { connections, factory: (origin) => new NodeClient(origin, options) });
+    new Pool(url, { connections, factory: (origin) => new NodeClient(origin, options) }).on(
+      "disconnect",
+      (_origin, _targets, { code }: { code?: string }) => {
+        // Our own doing: idle for too long, or announced by Connection: close.
+        if (code !== "UND_ERR_INFO") limits.broke();
+      },
+    );
   return {
     reads: new ReadPool(pool(limits.readConnections), limits.readConnections),
     writes: pool(limits.writeConnections),

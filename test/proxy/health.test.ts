@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Health, type HealthOptions } from "../../proxy/health.ts";
 import { UpstreamNode } from "../../proxy/node.ts";
+import { gate } from "../support/bare-cluster.ts";
 import { startNode, type TestNode } from "../support/nodes.ts";
 import { until } from "../support/wait.ts";
 
@@ -30,14 +31,14 @@ function watch(t: TestContext, target: TestNode, options: Partial<HealthOptions>
 
 test("the first check decides at once; later ones only in a row", async (t) => {
   const target = await startNode(t);
-  const { node, checks, changes } = watch(t, target);
+  const { node, checks, changes } = watch(t, target, { path: "/healthz" });
   await until(() => node.healthy);
   assert.deepEqual([checks, changes], [[true], ["catching-up: health check passed"]]);
-  await target.stop();
+  target.behave({ status: 503 });
   await until(() => !node.healthy);
   const bad = checks.filter((ok) => !ok).length;
   assert.ok(bad === 2 || bad === 3, `${bad} failed checks, fall 3; the last is judged before it is listed`);
-  await target.restart();
+  target.behave({});
   const before = checks.length;
   await until(() => node.healthy);
   assert.ok(checks.slice(before).filter((ok) => ok).length >= 1);
@@ -70,6 +71,32 @@ test("what the app tells of itself on its health path is there to be looked at",
   target.behave({ body: "not json" });
   await until(() => health.last?.body === null);
   assert.equal(health.last?.ok, true);
+});
+
+test("a check that finds nobody listening decides alone", async (t) => {
+  const target = await startNode(t);
+  const { node, checks, changes } = watch(t, target, { fall: 100 });
+  await until(() => node.healthy);
+  await target.stop();
+  await until(() => !node.healthy);
+  assert.equal(checks.filter((ok) => !ok).length, 1);
+  assert.match(String(changes.at(-1)), /^down: .*ECONNREFUSED/);
+});
+
+test("a connection that broke makes the next check come at once, also when one was under way", async (t) => {
+  const target = await startNode(t);
+  const { node, health, checks } = watch(t, target, { path: "/healthz", interval: 3_600_000 });
+  await until(() => node.healthy);
+  health.broke();
+  health.broke();
+  await until(() => checks.length === 2);
+  const { open, answers } = gate();
+  target.behave(answers());
+  health.broke();
+  await until(() => target.begun === 3);
+  health.broke();
+  open();
+  await until(() => checks.length === 4);
 });
 
 test("a refused connection needs no further proof", async (t) => {

@@ -16,7 +16,13 @@ const WRITE: LegOptions = {
 
 test("a write that got no connection in time was not sent, and that is not the node's silence", async (t) => {
   const node = await startNode(t, { fault: "hang" });
-  const limits = { readConnections: 1, writeConnections: 1, connectTimeout: () => 5000, headerSize: 16_384 };
+  const limits = {
+    readConnections: 1,
+    writeConnections: 1,
+    connectTimeout: () => 5000,
+    headerSize: 16_384,
+    broke: () => {},
+  };
   const pools = createPools(node.url, limits);
   t.after(() => destroyPools(pools));
   const first = sendLeg(pools, { ...WRITE, timeout: 3000 });

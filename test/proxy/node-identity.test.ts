@@ -91,6 +91,15 @@ test("a node that is killed and comes back with its own disk keeps its history",
   assert.doesNotMatch(balancer.output(), /lost its history/);
 });
 
+test("a node whose process ends is out of the reads at once, without a request or a check that fails", async (t) => {
+  const health = { path: "/healthz", interval: "1h", timeout: "5s" };
+  const { apps, balancer } = await startPair(t, { health });
+  const [, second] = apps as [TestApp, TestApp];
+  await register(balancer, "ann");
+  await second.kill9();
+  await balancer.reached("app2", "down");
+});
+
 test("what the app said of its state outlives a restart of the balancer", async (t) => {
   const { apps, balancer } = await startPair(t, {});
   const [, second] = apps as [TestApp, TestApp];

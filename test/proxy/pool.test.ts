@@ -41,6 +41,7 @@ test("how long a connection may take to be made is asked anew for each one", asy
     writeConnections: 1,
     connectTimeout: () => timeout,
     headerSize: 16_384,
+    broke: () => {},
   });
   t.after(() => destroyPools(pools));
   timeout = 50;
