@@ -253,7 +253,11 @@ function healthSection() {
     ),
     fall: count(
       { min: 1, max: 100 },
-      { about: "Bad checks in a row until a node is down.", default: 3, live: true },
+      {
+        about: "Bad checks in a row until a node is down; a refused connection needs no second one.",
+        default: 3,
+        live: true,
+      },
     ),
     path: optional(urlPath()).meta({
       description: "GET this path (2xx is good); without it, a TCP connection is made.",
