@@ -12,7 +12,7 @@ lbctl logs                      # the last lines of all processes, by time
 lbctl logs -f --node app2       # what app2 says, and what the balancer says of it, as it comes
 lbctl logs --since 10m          # also: 2h, 1d, 02:13, 2026-03-09T02:13
 lbctl logs --seq 42             # what is said of one write; --id for one request
-lbctl logs balancer --json      # the lines as they were written
+lbctl logs --json               # each line as JSON, with the process that it is from (source)
 \`\`\`
 
 What never is in a log: query strings, bodies, header fields other than \`X-Request-Id\`, credentials, and messages of
