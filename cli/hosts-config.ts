@@ -25,8 +25,6 @@ export interface HostsConfig {
     /** `user@bastion`, as for ssh -J. */
     readonly jump: string | null;
   };
-  /** Becomes root by sudo; null: where the user is not root. */
-  readonly become: boolean | null;
   /** May reach port 1936 and the monitoring host's pages, besides the hosts themselves. */
   readonly adminAddresses: readonly string[];
   readonly monitoring: {

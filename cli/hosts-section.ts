@@ -58,7 +58,6 @@ export const hostsSection = z.strictObject(
       .min(1, { error: `a list of 1 to ${MAX_NODES} hosts` })
       .max(MAX_NODES, { error: `a list of 1 to ${MAX_NODES} hosts` }),
     ssh: ssh.prefault({}),
-    become: z.boolean({ error: "true or false" }).nullable().default(null),
     adminAddresses: z
       .array(matching(/^[0-9a-fA-F.:]+(?:\/\d{1,3})?$/, "an address or a block like 10.0.0.0/24"), {
         error: "a list of addresses",

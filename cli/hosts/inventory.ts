@@ -60,7 +60,6 @@ function variablesOf(input: InventoryInput): Record<string, unknown> {
       ...proxyConfigOf(input),
       nodes: nodes.map(({ name, url, empty }) => ({ name, url, empty })),
     },
-    lb_proxy_restart_key: restartKey(input),
     node_runtime_binaries: nodeBinaries,
     lb_proxy_version: names.proxy,
     lb_proxy_bundle: proxyBundle,
@@ -90,7 +89,12 @@ export function settingsOf({
     hardening_admin_addresses: machines.adminAddresses,
     prometheus_source: machines.prometheus,
     grafana_source: machines.grafana,
-    ...(machines.artifacts === null ? {} : { artifacts_dir: machines.artifacts }),
+    ...(machines.artifacts === null
+      ? {}
+      : {
+          prometheus_artifacts_dir: machines.artifacts,
+          grafana_artifacts_dir: machines.artifacts,
+        }),
   };
 }
 
@@ -102,12 +106,6 @@ export function settingsDigest(input: Pick<InventoryInput, "config" | "machines"
 function proxyConfigOf({ config }: Pick<InventoryInput, "config">): Record<string, unknown> {
   const { drainTimeout: _, ...settings } = proxySettings(config);
   return { cluster: config.name, ...settings };
-}
-
-/** What the balancer reads only when it starts. */
-function restartKey({ config }: InventoryInput): string {
-  const { journal, tracing } = proxySettings(config) as Record<string, unknown>;
-  return digest([config.name, config.ports, journal ?? null, tracing ?? null]).slice(0, 12);
 }
 
 /** With lb-proxy's own defaults. */

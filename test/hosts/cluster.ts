@@ -1,4 +1,5 @@
 /** lbctl and the lab's hosts: a cluster in a directory of its own, and other builds of lbctl to upgrade to. */
+import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
@@ -33,12 +34,15 @@ export interface HostsCluster {
 export interface HostsChanges {
   readonly key?: string;
   readonly apps?: readonly string[];
+  /** As in lbctl.yaml; none by default. */
+  readonly monitoring?: string;
+  readonly app?: string;
+  readonly proxy?: string;
 }
 
 /** The first host is the balancer's; all others are listed for app servers. Nothing is deployed yet. */
 export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
   const lab = readLab();
-  const [balancer, ...others] = lab.hosts.map(({ address }) => address);
   const dir = tempFolder(t);
   const state = statePaths(dir, name);
   mkdirSync(state.dir, { recursive: true, mode: 0o700 });
@@ -66,9 +70,9 @@ export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
   const cluster: HostsCluster = {
     dir,
     lab,
-    url: `http://${balancer}`,
-    write: (nodes, { key = lab.key, apps = others } = {}) =>
-      writeFileSync(join(dir, "lbctl.yaml"), configText(name, nodes, balancer ?? "", apps, lab.user, key)),
+    url: `http://${lab.hosts[0]?.address}`,
+    write: (nodes, changes = {}) =>
+      writeFileSync(join(dir, "lbctl.yaml"), configText(name, nodes, lab, changes)),
     lbctl,
     start,
     ok,
@@ -80,14 +84,10 @@ export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
   return cluster;
 }
 
-function configText(
-  name: string,
-  nodes: number,
-  balancer: string,
-  apps: readonly string[],
-  user: string,
-  key: string,
-): string {
+function configText(name: string, nodes: number, lab: Lab, changes: HostsChanges): string {
+  const [balancer, ...others] = lab.hosts.map(({ address }) => address);
+  const { key = lab.key, apps = others, app = "reference", proxy = "{}" } = changes;
+  const { monitoring = "{ prometheus: none, grafana: none }" } = changes;
   return [
     `name: ${name}`,
     "target: hosts",
@@ -95,10 +95,24 @@ function configText(
     "hosts:",
     `  balancer: ${balancer}`,
     `  apps: [${apps.join(", ")}]`,
-    `  ssh: { user: ${user}, key: ${key} }`,
-    "  monitoring: { prometheus: none, grafana: none }",
+    `  ssh: { user: ${lab.user}, key: ${key} }`,
+    `  adminAddresses: [${lab.controller}]`,
+    `  monitoring: ${monitoring}`,
+    `app: ${app}`,
+    `proxy: ${proxy}`,
     "",
   ].join("\n");
+}
+
+/** What the brief names, through the balancer's port 80. @param username not taken yet */
+export async function threeRequests(url: string, username: string): Promise<void> {
+  const post = (path: string, fields: Record<string, string>) =>
+    fetch(`${url}${path}`, { method: "POST", body: new URLSearchParams(fields) });
+  assert.equal((await post("/register", { username, password: "first" })).status, 201);
+  const change = { username, password: "first", newPassword: "second" };
+  assert.equal((await post("/changePassword", change)).status, 200);
+  const authorization = `Basic ${Buffer.from(`${username}:second`).toString("base64")}`;
+  assert.equal((await fetch(`${url}/login`, { headers: { authorization } })).status, 200);
 }
 
 /** What npm would install, with one line more in its bundles: a new version of balancer and app. */

@@ -1,14 +1,19 @@
-/** From nothing to a cluster on real hosts, its growth, an upgrade and a rollback, all under load; one story. */
+/**
+ * A cluster on real hosts from nothing to nothing: its growth, an upgrade and a rollback, crashes, all under load. One
+ * story, whose parts go on from one another.
+ */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { BenchReport } from "../../cli/bench/report.ts";
+import type { HostsRecord } from "../../cli/hosts/record.ts";
 import type { Status } from "../../proxy/api.ts";
+import { LabCluster } from "../lab/cluster.ts";
 import { LabHost } from "../lab/host.ts";
+import { rootFilesystem } from "../lab/root-filesystem.ts";
 import { until } from "../support/wait.ts";
-import { anotherBuild, type HostsCluster, hostsCluster } from "./cluster.ts";
-import { underLoad } from "./load.ts";
+import { anotherBuild, type HostsCluster, hostsCluster, threeRequests } from "./cluster.ts";
+import { loadOn, more, report, underLoad } from "./load.ts";
 
 interface Deployed {
   readonly changes: readonly { readonly what: string }[];
@@ -19,9 +24,26 @@ interface Shown {
   readonly processes: readonly { readonly name: string; readonly state: string }[];
 }
 
-test("target hosts, from nothing", async (t) => {
+interface Pages {
+  readonly dashboards: readonly {
+    readonly process: string;
+    readonly url: string;
+    readonly answers: boolean;
+  }[];
+}
+
+/** Nearly all that any command says is in this. */
+interface Failed {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+const lab = new LabCluster(3);
+
+test("target hosts, from nothing", { timeout: 1_800_000 }, async (t) => {
   const cluster = hostsCluster(t);
-  cluster.write(3);
+  const other = hostsCluster(t);
+  const monitoring = `{ prometheus: distribution, grafana: artifacts, artifacts: ${packages(cluster)} }`;
+  for (const { write } of [cluster, other]) write(3, { monitoring });
 
   await t.test("plan says what a deploy would do, and does nothing", async () => {
     const changes = await cluster.json<{ what: string }[]>("plan");
@@ -29,90 +51,109 @@ test("target hosts, from nothing", async (t) => {
       ["app1", "app2", "app3", "balancer"].every((host) => changes.some(({ what }) => what.startsWith(host))),
     );
     assert.equal((await cluster.lbctl("status")).code, 1, "nothing is deployed");
+    for (const host of [lab.balancer, ...lab.nodes]) {
+      assert.equal(host.shell("ls -d /opt/lbctl /etc/lbctl 2>/dev/null || true"), "", host.name);
+    }
   });
 
-  await t.test("deploy: register, changePassword and login work through port 80", async (t) => {
+  await t.test("deploy: register, changePassword and login work; another operator is kept out", async (t) => {
     const started = performance.now();
-    await cluster.ok("deploy");
-    t.diagnostic(`a first deploy took ${Math.round((performance.now() - started) / 1000)} s`);
-    await threeRequests(cluster.url);
+    const deploy = cluster.ok("deploy");
+    await Promise.all([deploy, isRefused(cluster, other)]);
+    t.diagnostic(`first deploy: ${Math.round((performance.now() - started) / 1000)} s`);
+    await threeRequests(cluster.url, "ada");
     assert.match(await cluster.ok("verify"), /every node holds the same/);
   });
 
-  await t.test("a second deploy changes nothing", async (t) => {
+  await t.test("a second deploy changes nothing, whoever does it: the hosts know the cluster", async (t) => {
     const started = performance.now();
-    const { changes } = await cluster.json<Deployed>("deploy");
-    t.diagnostic(`a second deploy took ${Math.round((performance.now() - started) / 1000)} s`);
+    const { changes } = await other.json<Deployed>("deploy");
+    t.diagnostic(`second deploy: ${Math.round((performance.now() - started) / 1000)} s`);
     assert.deepEqual(changes, []);
+    assert.equal((await other.json<Shown>("status")).balancer.inSync, 3);
   });
 
-  await t.test("status, nodes, logs and writes tell of the hosts", () => look(cluster));
-
-  await t.test("two operators: the lock, the record and the log are on the balancer's host", () =>
-    otherOperator(t, cluster),
+  await t.test("status, nodes, logs, writes, dashboard and the audit log tell of the hosts", () =>
+    look(cluster),
   );
 
   await t.test(
-    "a node's host and the balancer's crash under load: all comes back, nothing acknowledged is missing",
+    "a node's host and the balancer's crash under load: all comes back by itself, nothing is missing",
     (t) => crashes(t, cluster),
   );
 
-  await t.test("scale from 3 to 5 under load: no request fails, nothing is missing", async (t) => {
-    await underLoad(t, cluster, () => cluster.ok("scale", "--nodes", "5"));
+  await t.test("scale from 3 to 5 nodes under load, and back", async (t) => {
+    await underLoad(t, new LabCluster(5), () => cluster.ok("scale", "--nodes", "5"));
     assert.equal((await cluster.json<Shown>("status")).balancer.inSync, 5);
     assert.match(readFileSync(join(cluster.dir, "lbctl.yaml"), "utf8"), /^nodes: 5 # kept$/m);
+    await underLoad(t, lab, () => cluster.ok("scale", "--nodes", "3"));
+    const left = new LabHost(6).shell(
+      "systemctl is-active lb-app || true; ls -A /var/lib/lb-app 2>&1 || true",
+    );
+    assert.match(left, /inactive[\s\S]*No such/);
   });
 
-  await t.test(
-    "an upgrade of balancer and app under load: no request fails, nothing is missing",
-    async (t) => {
-      const before = releases(cluster);
-      cluster.use(await anotherBuild(t));
-      await underLoad(t, cluster, () => cluster.ok("deploy"));
-      assert.notDeepEqual(releases(cluster), before);
-
-      await t.test(
-        "and back under load: the release before reads the journal that this one wrote",
-        async (t) => {
-          await underLoad(t, cluster, () => cluster.ok("rollback"));
-          assert.deepEqual(releases(cluster), before);
-        },
-      );
-    },
-  );
-
-  await t.test("scale down: drained, removed from the balancer, then stopped and wiped", async () => {
-    await cluster.ok("scale", "--nodes", "3");
-    const [, , , , left] = cluster.lab.hosts;
-    assert.ok(left);
-    const host = hostAt(cluster, left.address);
-    assert.match(
-      host.shell("systemctl is-active lb-app || true; ls /var/lib/lb-app 2>&1 || true"),
-      /inactive[\s\S]*No such/,
-    );
+  const before = record(cluster).releases;
+  await t.test("an upgrade of balancer and apps under load, with Ctrl-C in its middle", async (t) => {
+    cluster.use(await anotherBuild(t));
+    await underLoad(t, lab, async () => {
+      const { child, ended } = cluster.start("deploy");
+      const running = await child;
+      await until(() => record(cluster).takenOut.length > 0, {
+        timeout: 600_000,
+        what: "a node being upgraded",
+      });
+      running.kill("SIGINT");
+      const { code, stderr } = await ended;
+      assert.equal(code, 1);
+      assert.match(stderr, /stopped by SIGINT/);
+      await cluster.ok("deploy");
+    });
+    assert.notDeepEqual(record(cluster).releases, before);
+    assert.deepEqual(running(), Array(4).fill(true), "every host runs the release that is the current one");
     assert.match(await cluster.ok("verify"), /every node holds the same/);
+  });
+
+  await t.test("and back under load: the release before reads the journal that this one wrote", async (t) => {
+    await underLoad(t, lab, () => cluster.ok("rollback"));
+    assert.deepEqual(record(cluster).releases, before);
+    assert.deepEqual(running(), Array(4).fill(true));
   });
 
   await t.test("destroy leaves no unit, no data and no state directory", async () => {
     await cluster.ok("destroy", "--yes");
-    for (const { address } of cluster.lab.hosts.slice(0, 4)) {
-      const said = hostAt(cluster, address).shell(
-        "ls -d /opt/lbctl /var/lib/lb-proxy /var/lib/lb-app 2>/dev/null || true",
+    for (const host of [lab.balancer, ...lab.nodes]) {
+      const said = host.shell(
+        "ls -d /opt/lbctl /etc/lbctl /var/lib/lb-proxy /var/lib/lb-app /etc/systemd/system/lb-* 2>/dev/null || true",
       );
-      assert.equal(said, "", address);
+      assert.equal(said, "", host.name);
     }
     assert.equal((await cluster.lbctl("status")).code, 1);
   });
 });
 
-async function threeRequests(url: string): Promise<void> {
-  const post = (path: string, fields: Record<string, string>) =>
-    fetch(`${url}${path}`, { method: "POST", body: new URLSearchParams(fields) });
-  assert.equal((await post("/register", { username: "ada", password: "first" })).status, 201);
-  const change = { username: "ada", password: "first", newPassword: "second" };
-  assert.equal((await post("/changePassword", change)).status, 200);
-  const authorization = `Basic ${Buffer.from("ada:second").toString("base64")}`;
-  assert.equal((await fetch(`${url}/login`, { headers: { authorization } })).status, 200);
+/** The stand-in for Grafana's package, as a user without a way out has it. */
+function packages({ dir }: HostsCluster): string {
+  const folder = join(dir, "packages");
+  mkdirSync(folder);
+  copyFileSync(join(rootFilesystem(), "srv/packages/grafana.deb"), join(folder, "grafana_1_amd64.deb"));
+  return folder;
+}
+
+/** While one deploys. */
+async function isRefused(cluster: HostsCluster, other: HostsCluster): Promise<void> {
+  await until(() => record(cluster).installing !== null, {
+    timeout: 60_000,
+    what: "the deploy having the lock",
+  });
+  const { code, stdout } = await other.lbctl("deploy", "--json");
+  assert.equal(code, 1, stdout);
+  const { error } = JSON.parse(stdout) as Failed;
+  assert.equal(error.code, "host_locked");
+  assert.match(
+    error.message,
+    /^expected to be alone on the balancer's host .*, got "lbctl deploy" by \S+@\S+/,
+  );
 }
 
 async function look(cluster: HostsCluster): Promise<void> {
@@ -122,88 +163,65 @@ async function look(cluster: HostsCluster): Promise<void> {
     processes.map(({ name, state }) => `${name} ${state}`),
     ["balancer running", "app1 running", "app2 running", "app3 running"],
   );
-  assert.match(await cluster.ok("nodes", "list"), /app3 +in-sync/);
   assert.match(await cluster.ok("logs", "balancer", "--lines", "500"), /app1/);
   assert.match(await cluster.ok("writes", "list"), /changePassword/);
   assert.equal((await cluster.lbctl("nodes", "drain", "app2")).code, 0);
   assert.match(await cluster.ok("nodes", "list"), /app2 +draining/);
   assert.equal((await cluster.lbctl("nodes", "ready", "app2")).code, 0);
+  assert.match(await cluster.ok("nodes", "list"), /app2 +in-sync/);
+  const log = lab.balancer.shell("cat /var/lib/lbctl/audit.log").trim().split("\n");
+  const entries = log.map((line) => JSON.parse(line) as { command: string; user: string });
+  assert.ok(entries.some(({ command }) => command === "nodes drain app2"));
+  assert.ok(entries.every(({ user }) => user.includes("@")));
+  const { dashboards } = await cluster.json<Pages>("dashboard");
+  assert.deepEqual(
+    dashboards.map(({ process, answers }) => `${process} ${answers}`),
+    // No Grafana is in the stand-in.
+    ["grafana false", "prometheus true"],
+  );
+  const [password = ""] = readFileSync(join(cluster.dir, ".lbctl/lab/admin.password"), "utf8").split("\n");
+  const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+  const page = await fetch(`${cluster.url}:1936/`, { headers: { authorization } });
+  assert.equal(page.status, 200, "this machine is one of adminAddresses");
 }
 
-/** Another directory knows nothing of the cluster but lbctl.yaml. */
-async function otherOperator(t: TestContext, cluster: HostsCluster): Promise<void> {
-  const other = hostsCluster(t);
-  other.write(3);
-  const [first, second] = await Promise.all([
-    cluster.lbctl("deploy", "--json"),
-    other.lbctl("deploy", "--json"),
-  ]);
-  const refused = [first, second].filter(({ code }) => code !== 0);
-  for (const { stdout } of refused)
-    assert.equal((JSON.parse(stdout) as { error: { code: string } }).error.code, "host_locked");
-  assert.ok(refused.length <= 1);
-  if (second.code !== 0) await other.ok("deploy");
-  assert.equal((await other.json<Shown>("status")).balancer.inSync, 3, "it has found record and password");
-  const log = hostAt(cluster, cluster.lab.hosts[0]?.address ?? "").shell("cat /var/lib/lbctl/audit.log");
-  const lines = log
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as { command: string; user: string });
-  assert.ok(
-    lines.some(({ command }) => command === "nodes drain app2"),
-    log,
-  );
-  assert.ok(
-    lines.every(({ user }) => user.includes("@")),
-    log,
-  );
-}
-
-/** SIGKILL to all that runs on the host: a crash, not a loss of power. While the balancer is away requests fail. */
+/** SIGKILL to all that runs on the host: a crash, not a loss of power. */
 async function crashes(t: TestContext, cluster: HostsCluster): Promise<void> {
-  const [balancer, node] = cluster.lab.hosts.map(({ address }) => hostAt(cluster, address));
-  assert.ok(balancer && node);
-  const load = cluster.lbctl(
-    "bench",
-    "--reads",
-    "100",
-    "--writes",
-    "10",
-    "--duration",
-    "90s",
-    "--retry",
-    "--json",
-  );
-  for (const host of [node, balancer]) {
-    await host.crash();
-    await host.start();
-    await until(async () => (await inSyncNow(cluster)) === 3, {
-      timeout: 120_000,
-      what: "3 nodes in-sync again",
-    });
-  }
-  const { stdout, stderr } = await load;
-  const report = JSON.parse(stdout) as BenchReport;
-  assert.ok("audit" in report, stdout + stderr);
-  t.diagnostic(
-    `${report.reads.errors} reads and ${report.writes.errors} writes failed while the balancer was away`,
-  );
-  assert.equal(report.audit?.missing, 0, JSON.stringify(report.audit));
+  const load = loadOn(t, lab);
+  await more(load, 40);
+  const [node] = lab.nodes;
+  assert.ok(node);
+  await node.crash();
+  await more(load, 40);
+  await node.start();
+  await lab.inSync();
+  await load.outage(async () => {
+    await lab.balancer.crash();
+    await lab.balancer.start();
+    await lab.inSync();
+  });
+  await more(load, 40);
+  await lab.audit(load);
+  report(t, load);
+  assert.deepEqual(load.failedReads, []);
+  assert.match(lab.balancer.shell("nft list table inet lbctl"), /dport 1936/);
   assert.match(await cluster.ok("verify"), /every node holds the same/);
 }
 
-async function inSyncNow(cluster: HostsCluster): Promise<number> {
-  const { stdout } = await cluster.lbctl("status", "--json");
-  return (JSON.parse(stdout) as Partial<Shown>).balancer?.inSync ?? 0;
+/** Of each host: whether its process was started from the release that is the current one. */
+function running(): boolean[] {
+  const same = (kind: "proxy" | "app") =>
+    `[ "$(readlink /run/lb-${kind}/current)" = "$(readlink /opt/lbctl/${kind}/current)" ] && echo same`;
+  return [lab.balancer.shell(same("proxy")), ...lab.nodes.map((node) => node.shell(same("app")))].map(
+    (said) => said === "same\n",
+  );
 }
 
-function releases({ dir }: HostsCluster): unknown {
-  const record = JSON.parse(readFileSync(join(dir, ".lbctl/lab/cluster.json"), "utf8")) as {
-    releases: unknown;
-  };
-  return record.releases;
-}
-
-function hostAt({ lab }: HostsCluster, address: string): LabHost {
-  return new LabHost(lab.hosts.findIndex((host) => host.address === address) + 1);
+/** As lbctl keeps it in the state directory; nothing is installed before there is one. */
+function record({ dir }: HostsCluster): Pick<HostsRecord, "releases" | "installing" | "takenOut"> {
+  try {
+    return JSON.parse(readFileSync(join(dir, ".lbctl/lab/cluster.json"), "utf8")) as HostsRecord;
+  } catch {
+    return { releases: null, installing: null, takenOut: [] };
+  }
 }

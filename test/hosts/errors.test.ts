@@ -1,12 +1,11 @@
 /** What can be wrong with hosts: a code and a next step each, and the next deploy goes through. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { LabHost } from "../lab/host.ts";
 import { run } from "../lab/network.ts";
-import { until } from "../support/wait.ts";
-import { type HostsChanges, type HostsCluster, hostsCluster } from "./cluster.ts";
+import { type HostsChanges, type HostsCluster, hostsCluster, threeRequests } from "./cluster.ts";
 
 interface Failed {
   readonly error: {
@@ -16,6 +15,10 @@ interface Failed {
     readonly next: readonly string[];
   };
 }
+
+/** lbctl knows these of the reference app alone. */
+const LIKE_THE_REFERENCE =
+  "{ health: { path: /healthz }, app: { snapshot: /lb/snapshot, digest: /lb/digest } }";
 
 /** A host that no other test uses. */
 const LAST = (cluster: HostsCluster) => cluster.lab.hosts.at(-1)?.address ?? "";
@@ -84,23 +87,40 @@ test("an app's data of unknown origin is neither joined nor deleted", async (t) 
   assert.match(host.shell("ls /var/lib/lb-app"), /precious/);
 });
 
-test("Ctrl-C in the middle of a deploy: it says so, and the next one goes on from there", async (t) => {
-  const cluster = lastHostOnly(t);
-  t.after(() => cluster.lbctl("destroy", "--yes"));
-  const { child, ended } = cluster.start("deploy");
-  const running = await child;
+test("once all is mended a deploy goes through, here with an app of one's own in a directory", async (t) => {
+  const cluster = lastHostOnly(t, { app: ownApp(hostsCluster(t)), proxy: LIKE_THE_REFERENCE });
+  await cluster.ok("deploy");
+  await threeRequests(cluster.url, "ada");
   const host = lastHost(cluster);
-  await until(() => host.shell("ls -d /opt/lbctl 2>/dev/null || true").includes("/opt/lbctl"), {
-    timeout: 300_000,
-    what: "the deploy having begun on the app's host",
+  const process = () =>
+    host.shell("systemctl show -P MainPID lb-app; cat /opt/lbctl/app/current/app/own.txt");
+  const before = process();
+  assert.match(before, /^[1-9]\d*\nmine\n$/);
+
+  await t.test("app: none leaves what runs there alone, and balances it all the same", async () => {
+    cluster.write(1, { apps: [LAST(cluster)], app: "none", proxy: LIKE_THE_REFERENCE });
+    await cluster.ok("deploy");
+    await threeRequests(cluster.url, "grace");
+    assert.equal(process(), before);
+    const { processes } = await cluster.json<{ processes: { name: string }[] }>("status");
+    assert.deepEqual(
+      processes.map(({ name }) => name),
+      ["balancer"],
+    );
   });
-  running.kill("SIGINT");
-  const { code, stderr } = await ended;
-  assert.equal(code, 1);
-  assert.match(stderr, /stopped by SIGINT/);
-  assert.match(await cluster.ok("deploy"), /runs with 1 node/);
-  assert.match(await cluster.ok("verify"), /every node holds the same/);
+
+  await cluster.ok("destroy", "--yes");
 });
+
+/** The reference app as if it were another's: a folder, and what starts it there. */
+function ownApp({ dir }: HostsCluster): string {
+  const folder = join(dir, "own");
+  mkdirSync(folder);
+  copyFileSync(join(import.meta.dirname, "../../dist/app.mjs"), join(folder, "server.mjs"));
+  writeFileSync(join(folder, "own.txt"), "mine\n");
+  const command = 'node server.mjs --host 0.0.0.0 --port "$PORT" --data "$STATE_DIRECTORY/data.sqlite"';
+  return `{ directory: ${JSON.stringify(folder)}, command: ${JSON.stringify(command)} }`;
+}
 
 async function refused(t: TestContext, changes: HostsChanges): Promise<Failed["error"]> {
   const cluster = hostsCluster(t);
@@ -116,9 +136,9 @@ async function refusal(cluster: HostsCluster): Promise<Failed["error"]> {
   return error;
 }
 
-function lastHostOnly(t: TestContext): HostsCluster {
+function lastHostOnly(t: TestContext, changes: HostsChanges = {}): HostsCluster {
   const cluster = hostsCluster(t);
-  cluster.write(1, { apps: [LAST(cluster)] });
+  cluster.write(1, { apps: [LAST(cluster)], ...changes });
   return cluster;
 }
 

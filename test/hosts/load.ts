@@ -1,58 +1,58 @@
-/** Load by `lbctl bench` while something else is done to the cluster, and what has to hold of it. */
+/** Load while something else is done to a cluster, and what has to hold of it. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import type { BenchReport } from "../../cli/bench/report.ts";
-import type { HostsCluster } from "./cluster.ts";
+import type { LabCluster } from "../lab/cluster.ts";
+import { type Load, startLoad } from "../support/load.ts";
+import { until } from "../support/wait.ts";
 
-/** Per second. A change is made within this; the load of a machine that has little to give lasts longer. */
-const READS = process.env.LBCTL_TEST_READS ?? "1000";
-const WRITES = process.env.LBCTL_TEST_WRITES ?? "100";
-/** As long as the change lasts, in rounds of this, at most so many. */
-const ROUND = process.env.LBCTL_TEST_ROUND ?? "60s";
-const MOST_ROUNDS = 15;
+/** Per second, and at least so long. Modest by default: hosts, Ansible and load share one machine. See docs/lab.md. */
+const READS = Number(process.env.LBCTL_TEST_READS ?? 200);
+const WRITES = Number(process.env.LBCTL_TEST_WRITES ?? 40);
+const SECONDS = Number(process.env.LBCTL_TEST_SECONDS ?? 10);
+/** The longest that a request may wait while the balancer is replaced, in ms. */
+const LONGEST = Number(process.env.LBCTL_TEST_LONGEST ?? 3_000);
 
-export interface Loaded {
-  readonly reports: readonly BenchReport[];
-  /** ms */
-  readonly longestRead: number;
-  readonly longestWrite: number;
+let loads = 0;
+
+/** With users of its own. Ends with the test. */
+export function loadOn(t: TestContext, { url }: LabCluster): Load {
+  loads += 1;
+  const writers = Math.max(8, Math.ceil(WRITES / 5));
+  return startLoad(t, { url, seed: loads, users: `load${loads}-`, reads: READS, writes: WRITES, writers });
 }
 
-/** Loads the cluster again and again until `change` is over; fails the test for the first failed or lost request. */
+/** No request fails or is cut, every node has every acknowledged write, and no read is stale. */
 export async function underLoad(
   t: TestContext,
-  cluster: HostsCluster,
+  cluster: LabCluster,
   change: () => Promise<unknown>,
-): Promise<Loaded> {
-  let over = false;
-  const changed = change().finally(() => {
-    over = true;
-  });
-  const reports: BenchReport[] = [];
-  const load = async () => {
-    while (!over && reports.length < MOST_ROUNDS) reports.push(await round(cluster));
-  };
-  await Promise.all([changed, load()]);
-  const longest = (kind: "reads" | "writes") =>
-    Math.max(...reports.map((report) => report[kind].latencyMs.max));
-  const loaded = { reports, longestRead: longest("reads"), longestWrite: longest("writes") };
-  const total = reports.reduce((sum, { reads, writes }) => sum + reads.ok + writes.ok, 0);
-  t.diagnostic(
-    `${total} requests in ${reports.length} rounds of ${ROUND} at ${READS} + ${WRITES}/s; the longest read took ` +
-      `${Math.round(loaded.longestRead)} ms, the longest write ${Math.round(loaded.longestWrite)} ms`,
-  );
-  return loaded;
+): Promise<void> {
+  const load = loadOn(t, cluster);
+  await more(load, WRITES);
+  const enough = load.counts.acknowledged + SECONDS * WRITES;
+  await change();
+  await more(load, Math.max(WRITES, enough - load.counts.acknowledged));
+  await cluster.audit(load);
+  report(t, load);
+  assert.deepEqual(load.failedReads, []);
+  assert.deepEqual([load.counts.refused, load.counts.indeterminate], [0, 0]);
+  assert.ok(longest(load) <= LONGEST, `expected no wait longer than ${LONGEST} ms, got ${longest(load)} ms`);
 }
 
-/** The rate itself is no matter here: hosts, Ansible and load share one machine. */
-async function round(cluster: HostsCluster): Promise<BenchReport> {
-  const args = ["--reads", READS, "--writes", WRITES, "--duration", ROUND];
-  const { stdout, stderr } = await cluster.lbctl("bench", ...args, "--json");
-  const report = JSON.parse(stdout) as BenchReport;
-  assert.ok("reads" in report, stdout + stderr);
-  assert.equal(report.reads.errors, 0, JSON.stringify(report.reads));
-  assert.equal(report.writes.errors, 0, JSON.stringify(report.writes));
-  assert.equal(report.audit?.missing, 0, JSON.stringify(report.audit));
-  assert.deepEqual(report.audit?.problems, []);
-  return report;
+/** So many more writes are acknowledged. */
+export async function more(load: Load, writes: number): Promise<void> {
+  const enough = load.counts.acknowledged + writes;
+  await until(() => load.counts.acknowledged >= enough, { timeout: 180_000, what: `${writes} more writes` });
+}
+
+export function report(t: Pick<TestContext, "diagnostic">, load: Load): void {
+  const { acknowledged, reads, refused, indeterminate, excused } = load.counts;
+  t.diagnostic(
+    `${reads} reads, ${acknowledged} writes; failed: ${load.failedReads.length} reads, ${refused + indeterminate} ` +
+      `writes, and ${excused} reads while nothing could answer; longest wait: ${longest(load)} ms`,
+  );
+}
+
+function longest({ readTimes, writeTimes }: Load): number {
+  return Math.round([...readTimes, ...writeTimes].reduce((most, ms) => Math.max(most, ms), 0));
 }

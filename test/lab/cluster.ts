@@ -5,7 +5,6 @@ import type { Status, VerifyReport } from "../../proxy/api.ts";
 import type { Load } from "../support/load.ts";
 import { until } from "../support/wait.ts";
 import { LabHost } from "./host.ts";
-import { ADMIN_PASSWORD } from "./playbook.ts";
 
 export class LabCluster {
   readonly balancer = new LabHost(1);
@@ -73,7 +72,7 @@ export class LabCluster {
 
   #admin(method: string, path: string): string {
     return this.balancer.shell(
-      `curl -sf -X ${method} -u 'admin:${ADMIN_PASSWORD}' http://127.0.0.1:1936${path}`,
+      `curl -sf -X ${method} -u "admin:$(cat /etc/lbctl/admin.password)" http://127.0.0.1:1936${path}`,
     );
   }
 }

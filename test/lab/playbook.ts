@@ -12,7 +12,7 @@ import { ANSIBLE, ansibleVenv } from "./venv.ts";
 const ROOT = dirname(dirname(import.meta.dirname));
 const ARCHITECTURES = { x64: "x86_64", arm64: "aarch64" } as const;
 
-export const ADMIN_PASSWORD = "a password of the lab";
+const ADMIN_PASSWORD = "a password of the lab";
 const VIEWER_PASSWORD = "another password of the lab";
 
 /** What one run of a playbook came to; the counts are over all hosts. */

@@ -15,7 +15,6 @@ export function hostsConfig(changes: Partial<HostsConfig> = {}): HostsConfig {
     balancer: entry("10.0.0.10"),
     apps: ["10.0.0.11", "10.0.0.12", "10.0.0.13"].map(entry),
     ssh: { user: "admin", port: null, key: "keys/id", hostKeys: "known", jump: null },
-    become: null,
     adminAddresses: ["192.0.2.7"],
     monitoring: { host: null, prometheus: "distribution", grafana: "none", artifacts: null },
     ...changes,
