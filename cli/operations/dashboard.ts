@@ -1,5 +1,4 @@
 import { hasScreen, openInBrowser } from "../browser.ts";
-import { loadClusterOf } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import type { Dashboards } from "../target.ts";
 import { targetOf } from "../targets.ts";
@@ -7,8 +6,9 @@ import { targetOf } from "../targets.ts";
 /** Where the deployed cluster can be looked at. */
 export async function dashboards(configFlag: string | undefined): Promise<Dashboards> {
   const config = await loadClusterConfig(configFlag);
-  const { adminUrl: url, adminUser: user, adminPasswordFile: passwordFile } = await loadClusterOf(config);
-  return { url, user, passwordFile, dashboards: await (await targetOf(config)).dashboards(config) };
+  const target = await targetOf(config);
+  const { adminUrl: url, adminUser: user, adminPasswordFile: passwordFile } = await target.find(config);
+  return { url, user, passwordFile, dashboards: await target.dashboards(config) };
 }
 
 /** The page to look at: Grafana's where it answers, else the stats page. */

@@ -88,16 +88,27 @@ test("an app's data of unknown origin is neither joined nor deleted", async (t) 
 });
 
 test("once all is mended a deploy goes through, here with an app of one's own in a directory", async (t) => {
-  const cluster = lastHostOnly(t, { app: ownApp(hostsCluster(t)), proxy: LIKE_THE_REFERENCE });
+  const cluster = hostsCluster(t);
+  cluster.write(1, { apps: [LAST(cluster)], app: ownApp(cluster, "an older"), proxy: LIKE_THE_REFERENCE });
   await cluster.ok("deploy");
   await threeRequests(cluster.url, "ada");
   const host = lastHost(cluster);
   const process = () =>
     host.shell("systemctl show -P MainPID lb-app; cat /opt/lbctl/app/current/app/own.txt");
   const before = process();
-  assert.match(before, /^[1-9]\d*\nmine\n$/);
+  assert.match(before, /^[1-9]\d*\nan older\n$/);
+
+  await t.test("another version of it, in the same directory", async () => {
+    ownApp(cluster, "a newer");
+    assert.match(await cluster.ok("plan"), /app1/);
+    assert.equal(process(), before);
+    await cluster.ok("deploy");
+    assert.match(process(), /^[1-9]\d*\na newer\n$/);
+    await threeRequests(cluster.url, "joan");
+  });
 
   await t.test("app: none leaves what runs there alone, and balances it all the same", async () => {
+    const before = process();
     cluster.write(1, { apps: [LAST(cluster)], app: "none", proxy: LIKE_THE_REFERENCE });
     await cluster.ok("deploy");
     await threeRequests(cluster.url, "grace");
@@ -113,11 +124,11 @@ test("once all is mended a deploy goes through, here with an app of one's own in
 });
 
 /** The reference app as if it were another's: a folder, and what starts it there. */
-function ownApp({ dir }: HostsCluster): string {
+function ownApp({ dir }: HostsCluster, version: string): string {
   const folder = join(dir, "own");
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   copyFileSync(join(import.meta.dirname, "../../dist/app.mjs"), join(folder, "server.mjs"));
-  writeFileSync(join(folder, "own.txt"), "mine\n");
+  writeFileSync(join(folder, "own.txt"), `${version}\n`);
   const command = 'node server.mjs --host 0.0.0.0 --port "$PORT" --data "$STATE_DIRECTORY/data.sqlite"';
   return `{ directory: ${JSON.stringify(folder)}, command: ${JSON.stringify(command)} }`;
 }
