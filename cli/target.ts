@@ -64,17 +64,19 @@ export interface ProcessReport {
   readonly lastExit: string | null;
 }
 
-/** A page that shows the cluster, beside the stats page. */
 /** Where a cluster can be looked at. */
 export interface Dashboards {
   /** The stats page, and who may look at it. */
   readonly url: string;
   readonly user: string;
   readonly passwordFile: string;
+  /** Where nothing answers from here: a command that leads there, and to pages on this machine. */
+  readonly way?: string;
   /** What the target has beside it. */
   readonly dashboards: readonly Dashboard[];
 }
 
+/** A page that shows the cluster, beside the stats page. */
 export interface Dashboard {
   /** `Grafana` */
   readonly name: string;
@@ -122,6 +124,8 @@ export interface Target {
   logs(config: ClusterConfig): Promise<readonly LogSource[]>;
   /** The one to look at first, first; none where nothing was set up. */
   dashboards(config: ClusterConfig): Promise<readonly Dashboard[]>;
+  /** A command that brings the pages to this machine where a firewall is between; absent where none can be. */
+  wayToPages?(config: ClusterConfig): Promise<string>;
   /** What this machine lacks for it. @param fix mends what lbctl can mend by itself */
   doctor(config: ClusterConfig, fix: boolean, signal: AbortSignal): Promise<readonly Finding[]>;
   /** Keeps where the cluster is what someone did to it, too. */

@@ -1,8 +1,12 @@
 /** Where Grafana and Prometheus of a cluster on hosts are looked at, and whether they answer from here. */
 import { answers, PATHS } from "../monitoring-pages.ts";
 import type { Dashboard } from "../target.ts";
+import { shellWord } from "../tools/format.ts";
+import { forwardArgv } from "../tools/ssh.ts";
 import { urlHost } from "../tools/url-host.ts";
 import type { Machines } from "./machines.ts";
+import { accessOf } from "./machines.ts";
+import type { HostsWork } from "./work.ts";
 
 const SERVICES = [
   { process: "grafana", name: "Grafana", port: 3000, unit: "grafana-server" },
@@ -23,3 +27,19 @@ export function hostsDashboards(machines: Machines): Promise<readonly Dashboard[
     }),
   );
 }
+
+/** To the balancer's host, which may reach all that is on it. */
+export function wayToPages({ machines, state, config }: HostsWork): string {
+  const { balancer, monitoring, acceptNewHostKeys } = machines;
+  const beside = SERVICES.filter(({ process }) => monitoring === balancer && machines[process] !== "none");
+  const forwards = [
+    { from: STATS_PORT, host: "127.0.0.1", port: config.ports.admin },
+    ...beside.map(({ port }) => ({ from: port, host: "127.0.0.1", port })),
+  ];
+  return forwardArgv(accessOf(balancer, acceptNewHostKeys, state), forwards)
+    .map(shellWord)
+    .join(" ");
+}
+
+/** On this machine. */
+const STATS_PORT = 1936;

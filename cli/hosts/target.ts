@@ -11,7 +11,7 @@ import { destroyHosts } from "./destroy.ts";
 import { hostsFindings } from "./doctor.ts";
 import { journalLog } from "./journal-log.ts";
 import { accessOf, type Machines } from "./machines.ts";
-import { hostsDashboards } from "./pages.ts";
+import { hostsDashboards, wayToPages } from "./pages.ts";
 import { planHosts } from "./plan.ts";
 import { clusterOf, deployedRecord, readRecord } from "./record.ts";
 import { reachByTunnel } from "./tunnel.ts";
@@ -51,6 +51,7 @@ export function hostsTarget(machinesOf: (config: ClusterConfig) => Promise<Machi
       return unitsOf(work, record).map((unit) => journalLog(work, unit));
     },
     dashboards: async (config) => hostsDashboards(await machinesOf(config)),
+    wayToPages: async (config) => wayToPages(await workOf(config, new AbortController().signal)),
     doctor: async (config, fix, signal) => hostsFindings(await workOf(config, signal), fix),
     audit: async (config, entry) => auditOnHost(await workOf(config, new AbortController().signal), entry),
   };

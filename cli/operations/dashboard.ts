@@ -1,5 +1,6 @@
 import { hasScreen, openInBrowser } from "../browser.ts";
 import { loadClusterConfig } from "../config-file.ts";
+import { answers } from "../monitoring-pages.ts";
 import type { Dashboards } from "../target.ts";
 import { targetOf } from "../targets.ts";
 
@@ -8,7 +9,9 @@ export async function dashboards(configFlag: string | undefined): Promise<Dashbo
   const config = await loadClusterConfig(configFlag);
   const target = await targetOf(config);
   const { adminUrl: url, adminUser: user, adminPasswordFile: passwordFile } = await target.find(config);
-  return { url, user, passwordFile, dashboards: await target.dashboards(config) };
+  const found = { url, user, passwordFile, dashboards: await target.dashboards(config) };
+  if (!target.wayToPages || (await answers(`${url}/healthz`))) return found;
+  return { ...found, way: await target.wayToPages(config) };
 }
 
 /** The page to look at: Grafana's where it answers, else the stats page. */

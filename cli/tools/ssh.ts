@@ -50,11 +50,20 @@ export function tunnelArgv(access: SshAccess, forwards: readonly Forward[]): str
   return [
     "ssh",
     ...["-o", "ExitOnForwardFailure=yes", "-o", "ControlMaster=no", "-o", "ControlPath=none"],
-    ...forwards.flatMap(({ from, host, port }) => ["-L", `127.0.0.1:${from}:${urlHost(host)}:${port}`]),
+    ...forwards.flatMap(portOptions),
     ...sshOptions(access),
     ...destination(access),
     "echo open; exec cat >/dev/null",
   ];
+}
+
+/** For people, until they end it: ports of this machine that lead there. */
+export function forwardArgv(access: SshAccess, forwards: readonly Forward[]): string[] {
+  return ["ssh", "-N", ...forwards.flatMap(portOptions), ...sshOptions(access), ...destination(access)];
+}
+
+function portOptions({ from, host, port }: Forward): string[] {
+  return ["-L", `127.0.0.1:${from}:${urlHost(host)}:${port}`];
 }
 
 /** The options as one string, as Ansible's inventory has them. */

@@ -34,6 +34,8 @@ export interface HostsCluster {
 export interface HostsChanges {
   readonly key?: string;
   readonly apps?: readonly string[];
+  /** By default this computer's alone. */
+  readonly adminAddresses?: readonly string[];
   /** As in lbctl.yaml; none by default. */
   readonly monitoring?: string;
   readonly app?: string;
@@ -87,6 +89,7 @@ export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
 function configText(name: string, nodes: number, lab: Lab, changes: HostsChanges): string {
   const [balancer, ...others] = lab.hosts.map(({ address }) => address);
   const { key = lab.key, apps = others, app = "reference", proxy = "{}" } = changes;
+  const { adminAddresses = [lab.controller] } = changes;
   const { monitoring = "{ prometheus: none, grafana: none }" } = changes;
   return [
     `name: ${name}`,
@@ -96,7 +99,7 @@ function configText(name: string, nodes: number, lab: Lab, changes: HostsChanges
     `  balancer: ${balancer}`,
     `  apps: [${apps.join(", ")}]`,
     `  ssh: { user: ${lab.user}, key: ${key} }`,
-    `  adminAddresses: [${lab.controller}]`,
+    `  adminAddresses: [${adminAddresses.join(", ")}]`,
     `  monitoring: ${monitoring}`,
     `app: ${app}`,
     `proxy: ${proxy}`,

@@ -1,10 +1,13 @@
 /** What can be wrong with hosts: a code and a next step each, and the next deploy goes through. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { answers } from "../../cli/monitoring-pages.ts";
 import { LabHost } from "../lab/host.ts";
 import { run } from "../lab/network.ts";
+import { until } from "../support/wait.ts";
 import { type HostsChanges, type HostsCluster, hostsCluster, threeRequests } from "./cluster.ts";
 
 interface Failed {
@@ -89,7 +92,8 @@ test("an app's data of unknown origin is neither joined nor deleted", async (t) 
 
 test("once all is mended a deploy goes through, here with an app of one's own in a directory", async (t) => {
   const cluster = hostsCluster(t);
-  cluster.write(1, { apps: [LAST(cluster)], app: ownApp(cluster, "an older"), proxy: LIKE_THE_REFERENCE });
+  const proxy = LIKE_THE_REFERENCE;
+  cluster.write(1, { apps: [LAST(cluster)], app: ownApp(cluster, "an older"), proxy, adminAddresses: [] });
   await cluster.ok("deploy");
   await threeRequests(cluster.url, "ada");
   const host = lastHost(cluster);
@@ -97,6 +101,19 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     host.shell("systemctl show -P MainPID lb-app; cat /opt/lbctl/app/current/app/own.txt");
   const before = process();
   assert.match(before, /^[1-9]\d*\nan older\n$/);
+
+  await t.test(
+    "dashboard: where nobody is let in to the stats page, a way by SSH is said, and leads there",
+    async (t) => {
+      const { url, way } = await cluster.json<{ url: string; way: string }>("dashboard");
+      assert.equal(await answers(`${url}/healthz`), false);
+      const ssh = spawn("sh", ["-c", `exec ${way}`], { stdio: "ignore" });
+      t.after(() => ssh.kill());
+      await until(() => answers("http://127.0.0.1:1936/healthz"), {
+        what: "the stats page at the port of the way",
+      });
+    },
+  );
 
   await t.test("another version of it, in the same directory", async () => {
     ownApp(cluster, "a newer");
@@ -109,7 +126,7 @@ test("once all is mended a deploy goes through, here with an app of one's own in
 
   await t.test("app: none leaves what runs there alone, and balances it all the same", async () => {
     const before = process();
-    cluster.write(1, { apps: [LAST(cluster)], app: "none", proxy: LIKE_THE_REFERENCE });
+    cluster.write(1, { apps: [LAST(cluster)], app: "none", proxy, adminAddresses: [] });
     await cluster.ok("deploy");
     await threeRequests(cluster.url, "grace");
     assert.equal(process(), before);

@@ -13,7 +13,7 @@ import {
   playbookEnv,
   venvArgvs,
 } from "../../../cli/tools/ansible.ts";
-import { type SshAccess, sshArgv, sshOptionText, tunnelArgv } from "../../../cli/tools/ssh.ts";
+import { forwardArgv, type SshAccess, sshArgv, sshOptionText, tunnelArgv } from "../../../cli/tools/ssh.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 
@@ -83,6 +83,17 @@ test("a tunnel listens on the loopback only, shares no connection, and ends with
     ...["-o", "StrictHostKeyChecking=yes"],
     ...["-o", "UserKnownHostsFile=/state/known_hosts /home/ada/.ssh/known_hosts"],
     ...["--", "10.0.0.10", "echo open; exec cat >/dev/null"],
+  ]);
+});
+
+test("what leads a person to the pages: ports of this machine, until it is ended", () => {
+  const forwards = [{ from: 1936, host: "127.0.0.1", port: 1936 }];
+  assert.deepEqual(forwardArgv(PLAIN, forwards), [
+    ...["ssh", "-N", "-L", "127.0.0.1:1936:127.0.0.1:1936"],
+    ...OPTIONS,
+    ...["-o", "StrictHostKeyChecking=yes"],
+    ...["-o", "UserKnownHostsFile=/state/known_hosts /home/ada/.ssh/known_hosts"],
+    ...["--", "10.0.0.10"],
   ]);
 });
 
