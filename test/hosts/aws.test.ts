@@ -12,6 +12,7 @@ import { run } from "../cli/lbctl.ts";
 import { LabHost } from "../lab/host.ts";
 import { readLab } from "../lab/lab.ts";
 import { PLACE } from "../lab/place.ts";
+import { ansibleVenv } from "../lab/venv.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const NO_LAB = existsSync(PLACE.json) ? false : "no lab is up: npm run lab:up -- --hosts 4";
@@ -91,7 +92,9 @@ test("target aws on hosts of the lab", { skip: NO_LAB, timeout: 1_800_000 }, asy
     };
     const env = {
       ...process.env,
-      PATH: [STAND_INS, process.env.PATH].join(delimiter),
+      // Made before, where there is a way out: lbctl takes an Ansible that is new enough from PATH.
+      PATH: [STAND_INS, join(ansibleVenv(), "bin"), process.env.PATH].join(delimiter),
+      XDG_DATA_HOME: join(dir, "data"),
       STAND_IN_ADDRESSES: JSON.stringify(addresses),
     };
     const ran = await run(process.execPath, [LBCTL, ...args], { cwd: dir, env, timeout: PATIENCE });
