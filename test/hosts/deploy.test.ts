@@ -93,9 +93,9 @@ test("target hosts, from nothing", { timeout: 1_800_000 }, async (t) => {
     assert.match(left, /inactive[\s\S]*No such/);
   });
 
-  const before = record(cluster).releases;
+  const [before, build] = [record(cluster).releases, await anotherBuild(t)];
   await t.test("an upgrade of balancer and apps under load, with Ctrl-C in its middle", async (t) => {
-    cluster.use(await anotherBuild(t));
+    cluster.use(build);
     await underLoad(t, lab, async () => {
       const { child, ended } = cluster.start("deploy");
       const running = await child;
