@@ -4,11 +4,11 @@
  */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { threeRequests } from "../hosts/cluster.ts";
 import { underLoad } from "../hosts/load.ts";
 import { until } from "../support/wait.ts";
@@ -18,7 +18,9 @@ import { Playbooks, type Run } from "./playbook.ts";
 
 const NODES = 2;
 const ROOT = dirname(dirname(import.meta.dirname));
-const books = new Playbooks(join(tmpdir(), `lbctl-roles-${process.pid}`), readLab(), NODES);
+const folder = mkdtempSync(join(tmpdir(), "lbctl-roles-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const books = new Playbooks(folder, readLab(), NODES);
 const cluster = new LabCluster(NODES);
 const { balancer } = cluster;
 const hosts = [balancer, ...cluster.nodes];
