@@ -152,6 +152,20 @@ test("a config that lb-proxy refuses is not put in place, and the balancer goes 
   books.release("1");
 });
 
+test("a balancer that cannot start fails the run at once, however often, and what mends it is taken", async () => {
+  for (const interval of ["1s", "700ms"]) {
+    books.release("1", {
+      lb_proxy_config: { ...config({ health: { path: "/healthz", interval } }), cluster: "other" },
+    });
+    const run = await books.play("balancer");
+    assert.equal(run.ok, false);
+    assert.match(run.output, /Unable to restart service lb-proxy\.service/);
+  }
+  books.release("1");
+  succeeded(await books.play("balancer"));
+  await cluster.inSync();
+});
+
 test("an upgrade and a rollback under load: no request fails, none is cut, nothing is missing", (t) =>
   underLoad(t, cluster, async () => {
     books.release("2");
