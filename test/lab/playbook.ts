@@ -44,7 +44,9 @@ export class Playbooks {
   release(version: string, more: Readonly<Record<string, unknown>> = {}): void {
     const bundle = join(this.#folder, `proxy-${version}.mjs`);
     const built = readFileSync(join(ROOT, "dist/proxy.mjs"), "utf8");
-    writeFileSync(bundle, built.replace(/(VERSION\d* = true \? )"[^"]+"/, `$1"0.1.0-${version}"`));
+    const named = built.replace(/(VERSION\d* ?= ?true ?\? ?)"[^"]+"/, `$1"0.1.0-${version}"`);
+    if (named === built) throw new Error("expected dist/proxy.mjs to name its version, got no such place");
+    writeFileSync(bundle, named);
     writeFileSync(join(this.#folder, "inventory.yml"), stringify(this.#inventory(version, bundle, more)));
   }
 
