@@ -5,7 +5,7 @@
  */
 
 /** Records per second while nothing new comes. */
-const RATE = 500;
+const RATE = 250;
 /** Sent at once after a pause: a long burst is what a read would wait behind. */
 const BURST = 2;
 /** The first so many go at full speed: most backlogs are short, and over before it matters. */

@@ -19,9 +19,9 @@ test("a short backlog goes at once", () => {
   assert.ok(sentWithin(1, () => 5000) >= 64);
 });
 
-test("a long one goes at about 500 a second behind that", () => {
+test("a long one goes at about 250 a second behind that", () => {
   const sent = sentWithin(10_000, () => 50_000) - sentWithin(1, () => 50_000);
-  assert.ok(sent > 4_950 && sent <= 5_000, `${sent}`);
+  assert.ok(sent > 2_450 && sent <= 2_500, `${sent}`);
 });
 
 test("where 5,000 new ones come each second it is faster than they are", () => {
@@ -33,6 +33,6 @@ test("what it says to wait is when the next may go", () => {
   const pace = new Pace(0, 1);
   while (pace.wait(0, 1) === 0) pace.spend();
   const wait = pace.wait(0, 1);
-  assert.ok(wait > 0 && wait <= 2);
+  assert.ok(wait > 0 && wait <= 4);
   assert.equal(pace.wait(wait + 0.001, 1), 0);
 });
