@@ -26,8 +26,8 @@ export interface BroadcasterOptions {
     readonly bodyTimeout: number;
     readonly writesOpen: number;
   };
-  /** Members now: a quorum is more than half of them. */
-  readonly members: () => number;
+  /** Nodes that make a quorum now. */
+  readonly quorum: () => number;
   /** Asked when there was no room for a record; says whether to try once more. */
   readonly makeRoom: (error: LbError) => Promise<boolean>;
 }
@@ -151,8 +151,7 @@ export class Broadcaster {
   /** Promise 2: too few nodes, nothing is journaled. Asked again once the body is in: that may take a while. */
   #admitNodes(route: WriteRoute): void {
     const { minInSync } = this.#options.settings();
-    const quorum = Math.floor(this.#options.members() / 2) + 1;
-    const needed = route.ack === "quorum" ? Math.max(minInSync, quorum) : minInSync;
+    const needed = route.ack === "quorum" ? Math.max(minInSync, this.#options.quorum()) : minInSync;
     const inSync = this.#options.inSync();
     if (inSync >= needed) return;
     if (inSync === 0) throw new LbError("no_in_sync_node", "no node is in-sync; nothing was recorded");

@@ -276,13 +276,13 @@ export class Cluster {
   #add(config: NodeConfig): Member {
     const { writes, limits, health } = this.#config;
     const node = this.upstream.add(config);
-    const pools = createPools(config.url, {
+    const pooling = {
       readConnections: limits.readConnections,
       writeConnections: writes.window,
       connectTimeout: () => this.#config.writes.sendTimeout,
       headerSize: limits.header,
-      broke: () => this.#members.get(config.name)?.health.broke(),
-    });
+    };
+    const pools = createPools(config.url, pooling, () => this.#members.get(config.name)?.health.broke());
     const delivery = new Delivery({
       node,
       journal: this.#journal,
@@ -306,14 +306,14 @@ export class Cluster {
 
   readonly #checked = (node: UpstreamNode, result: CheckResult): void => {
     this.#metrics.healthCheck(node.name, result.ok, (performance.now() - result.begunAt) / 1000);
-    const before = [node.stateId, node.knownAt].join();
+    const { stateId, moved } = node;
     const lost = noticeState(node, result, this.#journal.id);
     if (lost !== null) {
       this.#log.alarm("node lost its history", { node: node.name, reason: lost });
       node.apply("lost-history", lost);
       this.#replaced(node, node.confirmedAt);
     }
-    if (lost !== null || [node.stateId, node.knownAt].join() !== before) this.#save(node);
+    if (lost !== null || node.stateId !== stateId || node.moved !== moved) this.#save(node);
     // A draining node that came up again changes no state; what waits for it goes on all the same.
     this.#members.get(node.name)?.delivery.wake();
   };

@@ -127,7 +127,6 @@ export class Health {
     this.last = result;
     // A node whose state was replaced must be known as such before it comes up.
     this.#checked(this.node, result);
-    if (result.refused) this.refused(result.detail);
     this.#judge(result);
   }
 
@@ -136,9 +135,9 @@ export class Health {
     this.#timer = setTimeout(() => void this.#check(), ms);
   }
 
-  #judge({ ok, detail }: CheckResult): void {
+  #judge({ ok, refused, detail }: CheckResult): void {
     this.#inRow = ok === this.node.healthy ? 0 : this.#inRow + 1;
-    const enough = this.#first ? 1 : ok ? this.#options.rise : this.#options.fall;
+    const enough = this.#first || refused ? 1 : ok ? this.#options.rise : this.#options.fall;
     this.#first = false;
     if (this.#inRow < enough) return;
     this.#inRow = 0;

@@ -149,9 +149,10 @@ export class Operator implements Control {
     const { cluster, config } = this.#options;
     const others = cluster.upstream.inSync.filter(({ name }) => name !== donor).length;
     if (others === 0) return "; no other node is in-sync: until then every write waits (504 ack_timeout)";
-    const quorum = Math.floor(cluster.upstream.members.length / 2) + 1;
     const asked = config().routes.some((route) => route.to === "all" && route.ack === "quorum");
-    return asked && others < quorum ? "; until then there is no quorum: such writes are refused" : "";
+    return asked && others < cluster.upstream.quorum
+      ? "; until then there is no quorum: such writes are refused"
+      : "";
   }
 
   async resyncDone(name: string): Promise<NodeStatus> {

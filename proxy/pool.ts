@@ -19,8 +19,6 @@ export interface PoolLimits {
   readonly connectTimeout: () => number;
   /** Bytes of an answer's header section. */
   readonly headerSize: number;
-  /** Called when the node ends a connection that was to stay open, also an idle one: it may be another node now. */
-  readonly broke: () => void;
 }
 
 /**
@@ -30,8 +28,11 @@ export interface PoolLimits {
  */
 const IDLE_MS = 4_000;
 
-/** Opens nothing yet; connections are made as requests come. */
-export function createPools(url: string, limits: PoolLimits): NodePools {
+/**
+ * Opens nothing yet; connections are made as requests come.
+ * @param broke called when the node ends a connection that was to stay open, also an idle one: it may be another now
+ */
+export function createPools(url: string, limits: PoolLimits, broke: () => void): NodePools {
   const connect: buildConnector.connector = (target, done) =>
     buildConnector({ timeout: limits.connectTimeout(), noDelay: true })(target, done);
   const options = {
@@ -50,7 +51,7 @@ export function createPools(url: string, limits: PoolLimits): NodePools {
       "disconnect",
       (_origin, _targets, { code }: { code?: string }) => {
         // Our own doing: idle for too long, or announced by Connection: close.
-        if (code !== "UND_ERR_INFO") limits.broke();
+        if (code !== "UND_ERR_INFO") broke();
       },
     );
   return {

@@ -129,7 +129,7 @@ export async function startBalancer({
     journal,
     writes: cluster.writes,
     inSync: () => cluster.upstream.inSync.length,
-    members: () => cluster.upstream.members.length,
+    quorum: () => cluster.upstream.quorum,
     makeRoom: (error) => eviction.makeRoom(error),
     settings: () => ({ ...config.writes, ...config.limits }),
   });

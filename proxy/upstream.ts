@@ -23,6 +23,11 @@ export class Upstream {
     return this.#nodes.filter((node) => node.member);
   }
 
+  /** More than half of the members. */
+  get quorum(): number {
+    return Math.floor(this.members.length / 2) + 1;
+  }
+
   get(name: string): UpstreamNode | undefined {
     return this.#nodes.find((node) => node.name === name);
   }

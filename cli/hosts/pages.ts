@@ -4,8 +4,7 @@ import type { Dashboard } from "../target.ts";
 import { shellWord } from "../tools/format.ts";
 import { forwardArgv } from "../tools/ssh.ts";
 import { urlHost } from "../tools/url-host.ts";
-import type { Machines } from "./machines.ts";
-import { accessOf } from "./machines.ts";
+import { accessOf, type Machines } from "./machines.ts";
 import type { HostsWork } from "./work.ts";
 
 const SERVICES = [

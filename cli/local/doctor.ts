@@ -10,7 +10,7 @@ import { nodeNames } from "../tools/proxy-config.ts";
 import { wantedNodes } from "./goal.ts";
 import { monitoringFindings } from "./monitoring/doctor.ts";
 import { observe } from "./observed.ts";
-import { portProblems, wantedPorts } from "./preflight.ts";
+import { busyPorts, wantedPorts } from "./preflight.ts";
 
 const MIB = 1024 ** 2;
 /** A node and the balancer, as they are without load. */
@@ -22,7 +22,7 @@ export async function localFindings(config: ClusterConfig): Promise<readonly Fin
   const state = statePaths(config.dir, config.name);
   const nodes = nodeNames(wantedNodes(config, (await observe(state)).record));
   const ports = wantedPorts(config, nodes);
-  const busy = await portProblems(ports, state);
+  const busy = await busyPorts(ports, state);
   return [
     platform(),
     runtime(),
@@ -31,7 +31,9 @@ export async function localFindings(config: ClusterConfig): Promise<readonly Fin
     finding(
       "ports",
       busy.length === 0,
-      busy.length === 0 ? `${ports.map(({ port }) => port).join(", ")} free or ours` : busy.join("; "),
+      busy.length === 0
+        ? `${ports.map(({ port }) => port).join(", ")} free or ours`
+        : busy.map(({ problem }) => problem).join("; "),
       `choose other ports in ${CONFIG_FILE} (lbctl init writes one), or stop what listens there`,
     ),
     disk(existing(state.dir)),

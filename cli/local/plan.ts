@@ -16,7 +16,6 @@ export function planChanges(goal: Goal, observed: Observed): Change[] {
   return [
     ...nodeChanges(goal, proxyConfig),
     ...settingChanges(goal, proxyConfig),
-    ...movedChanges(goal, proxyConfig),
     ...processChanges(goal, observed, proxyConfig),
     ...monitoringChanges(goal, observed),
     ...unfinished(observed, goal, proxyConfig),
@@ -57,12 +56,6 @@ function nodeChanges(goal: Goal, current: ProxyConfigFile): Change[] {
   ];
 }
 
-function movedChanges(goal: Goal, current: ProxyConfigFile): Change[] {
-  if (!movedNodes(goal, current)) return [];
-  const detail = "nodes at other addresses: all of them and the balancer start anew; requests fail meanwhile";
-  return [{ action: "restart", what: "balancer", detail }];
-}
-
 function settingChanges(goal: Goal, current: ProxyConfigFile): Change[] {
   const before = flatten({ ...current, nodes: null });
   const after = flatten({ ...goal.proxyConfig, nodes: null });
@@ -87,17 +80,23 @@ function flatten(value: Readonly<Record<string, unknown>>, prefix = ""): Map<str
 }
 
 function processChanges(goal: Goal, observed: Observed, current: ProxyConfigFile): Change[] {
-  const known = new Set(["balancer", ...current.nodes.map(({ name }) => name)]);
-  const watching = new Set(observed.wanted?.processes.map(({ name }) => name).filter(isMonitoring));
   const moved = movedNodes(goal, current);
+  // What restarts for that is said once.
+  const known = new Set([...(moved ? [] : ["balancer"]), ...current.nodes.map(({ name }) => name)]);
+  const watching = new Set(observed.wanted?.processes.map(({ name }) => name).filter(isMonitoring));
   const changes = goal.processes
     .filter(({ name }) => known.has(name) || (isMonitoring(name) && watching.has(name)))
-    // Said already.
-    .filter(({ name }) => !(moved && name === "balancer"))
     .flatMap((spec) => processChange(spec, observed));
-  if (observed.supervisor) return changes;
-  return [{ action: "start", what: "supervisor", detail: "not running" }, ...changes];
+  const all = moved ? [ALL_ANEW, ...changes] : changes;
+  if (observed.supervisor) return all;
+  return [{ action: "start", what: "supervisor", detail: "not running" }, ...all];
 }
+
+const ALL_ANEW: Change = {
+  action: "restart",
+  what: "balancer",
+  detail: "nodes at other addresses: all of them and the balancer start anew; requests fail meanwhile",
+};
 
 function processChange(spec: ProcessSpec, { wanted, supervisor }: Observed): Change[] {
   const before = wanted?.processes.find(({ name }) => name === spec.name);

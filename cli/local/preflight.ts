@@ -9,19 +9,21 @@ import { MONITORING } from "./monitoring/names.ts";
 
 export interface WantedPort {
   readonly port: number;
-  /** Where it is set: `ports/traffic` */
-  readonly setting: string;
+  /** Where it is set: `traffic` of `ports`. */
+  readonly key: keyof ClusterConfig["ports"];
+  /** Of the apps, which have one setting together. */
+  readonly node?: string;
 }
 
 /** Every port that the cluster needs, in the order of lbctl.yaml. Of what watches it those that were named: others are found. */
 export function wantedPorts(config: ClusterConfig, nodes: readonly string[]): WantedPort[] {
   return [
-    { port: config.ports.traffic, setting: "ports/traffic" },
-    { port: config.ports.admin, setting: "ports/admin" },
-    ...nodes.map((node) => ({ port: portOf(config, node), setting: `ports/apps (${node})` })),
-    ...(config.monitoring === "off" ? [] : MONITORING).flatMap((name) => {
-      const port = config.ports[name];
-      return port === null ? [] : [{ port, setting: `ports/${name}` }];
+    { port: config.ports.traffic, key: "traffic" },
+    { port: config.ports.admin, key: "admin" },
+    ...nodes.map((node): WantedPort => ({ port: portOf(config, node), key: "apps", node })),
+    ...(config.monitoring === "off" ? [] : MONITORING).flatMap((key): WantedPort[] => {
+      const port = config.ports[key];
+      return port === null ? [] : [{ port, key }];
     }),
   ];
 }
@@ -32,35 +34,42 @@ export async function checkPorts(
   nodes: readonly string[],
   state: StatePaths,
 ): Promise<void> {
-  const problems = await portProblems(wantedPorts(config, nodes), state);
-  if (problems.length === 0) return;
+  const busy = await busyPorts(wantedPorts(config, nodes), state);
+  if (busy.length === 0) return;
   throw new UserError("expected the cluster's ports to be free", {
-    problems,
+    problems: busy.map(({ problem }) => problem),
     next: [
       "stop what listens there, or choose other ports in lbctl.yaml (lbctl plan says what that restarts):",
-      `ports: { ${otherPorts(config.ports, problems)} }   # lbctl init writes the file`,
+      `ports: { ${otherPorts(config.ports, busy)} }   # lbctl init writes the file`,
     ],
   });
 }
 
 /** For the settings that have a problem, and only for these: what is not in the way stays where it is. */
-function otherPorts(ports: ClusterConfig["ports"], problems: readonly string[]): string {
-  const keys = new Set(problems.map((problem) => /^ports\/(\w+)/.exec(problem)?.[1] ?? ""));
-  return Object.entries(ports)
-    .filter(([key, port]) => keys.has(key) && port !== null)
-    .map(([key, port]) => `${key}: ${Number(port) + (key === "apps" ? 100 : 1)}`)
-    .join(", ");
+function otherPorts(ports: ClusterConfig["ports"], busy: readonly WantedPort[]): string {
+  const keys = new Set(busy.map(({ key }) => key));
+  return [...keys].map((key) => `${key}: ${(ports[key] ?? 0) + (key === "apps" ? 100 : 1)}`).join(", ");
 }
 
-export async function portProblems(ports: readonly WantedPort[], state: StatePaths): Promise<string[]> {
+/** Those that somebody else has, each with what is to be said of it. */
+export async function busyPorts(
+  ports: readonly WantedPort[],
+  state: StatePaths,
+): Promise<(WantedPort & { readonly problem: string })[]> {
   const ours = new Set(clusterProcesses(state.dir).map(({ pid }) => pid));
-  const found = await Promise.all(ports.map(async (port) => ({ ...port, is: await portState(port.port) })));
+  const found = await Promise.all(
+    ports.map(async (wanted) => ({ wanted, is: await portState(wanted.port) })),
+  );
   return found
     .filter(({ is }) => is !== "free")
-    .flatMap(({ port, setting, is }) => {
+    .flatMap(({ wanted, is }) => {
+      const { port, key, node } = wanted;
       const owner = ownerOf(port);
       if (owner && ours.has(owner.pid)) return [];
-      return [`${setting}: expected port ${port} to be free, got ${described(is, owner)}`];
+      const setting = `ports/${key}${node === undefined ? "" : ` (${node})`}`;
+      return [
+        { ...wanted, problem: `${setting}: expected port ${port} to be free, got ${described(is, owner)}` },
+      ];
     });
 }
 

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { accessSync, closeSync, constants, existsSync, openSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { ERROR_ROWS, LbError } from "../errors.ts";
 import { makeFolder, syncFolder } from "./durable-file.ts";
 import { HeadMark, type Mark, readMark } from "./head-mark.ts";
@@ -128,23 +129,15 @@ function makeJournal(file: string, cluster: string, key: string, foundedEmpty: b
     founded_empty: foundedEmpty ? "1" : "0",
     made_at: new Date().toISOString(),
   };
-  const db = lockedDatabase(file);
-  try {
-    db.exec(
-      `BEGIN IMMEDIATE; PRAGMA application_id = ${APPLICATION_ID}; ${Object.values(TABLES).join("; ")}`,
-    );
+  change(file, (db) => {
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; ${Object.values(TABLES).join("; ")}`);
     const insert = db.prepare("INSERT INTO meta (name, value, crc) VALUES (?,?,?)");
     for (const [name, value] of Object.entries(meta))
       insert.run(name, value, rowCheck("meta", [name, value]));
     const state = [1, 0, 1, 0];
-    db.prepare("INSERT INTO state (id, head, first, commits, crc) VALUES (?,?,?,?,?)").run(
-      ...state,
-      rowCheck("state", state),
-    );
-    db.exec("COMMIT");
-  } finally {
-    db.close();
-  }
+    const insertState = db.prepare("INSERT INTO state (id, head, first, commits, crc) VALUES (?,?,?,?,?)");
+    insertState.run(...state, rowCheck("state", state));
+  });
   return { id, cluster, keyId: key, foundedEmpty, ...NEW };
 }
 
@@ -153,15 +146,11 @@ const NEW = { minor: FORMAT.minor, head: 0, first: 1, commits: 0, gapEnd: 0 };
 /** Adds what an older release of the same major did not have; it reads the journal as before. */
 function bringUp(file: string, minor: number): void {
   const format = `${FORMAT.major}.${FORMAT.minor}`;
-  const db = lockedDatabase(file);
-  try {
-    db.exec(`BEGIN IMMEDIATE; ${ADDED.slice(minor).join("; ")}`);
+  change(file, (db) => {
+    db.exec(ADDED.slice(minor).join("; "));
     const update = db.prepare("UPDATE meta SET value = ?, crc = ? WHERE name = 'format'");
     update.run(format, rowCheck("meta", ["format", format]));
-    db.exec("COMMIT");
-  } finally {
-    db.close();
-  }
+  });
 }
 
 /**
@@ -169,9 +158,7 @@ function bringUp(file: string, minor: number): void {
  * no longer start from nothing.
  */
 function skipTo(file: string, found: Looked, last: number, commits: number): void {
-  const db = lockedDatabase(file);
-  try {
-    db.exec("BEGIN IMMEDIATE");
+  change(file, (db) => {
     if (last > found.head) {
       const gap = [found.head + 1, last, Date.now()];
       const insert = db.prepare("INSERT OR REPLACE INTO gaps (first, last, at, crc) VALUES (?,?,?,?)");
@@ -182,6 +169,15 @@ function skipTo(file: string, found: Looked, last: number, commits: number): voi
     const state = [1, found.head, found.first, commits];
     const update = db.prepare("UPDATE state SET head = ?2, first = ?3, commits = ?4, crc = ?5 WHERE id = ?1");
     update.run(...state, rowCheck("state", state));
+  });
+}
+
+/** One transaction of a journal that nobody has open: all of it, or nothing where `work` throws. */
+function change(file: string, work: (db: DatabaseSync) => void): void {
+  const db = lockedDatabase(file);
+  try {
+    db.exec("BEGIN IMMEDIATE");
+    work(db);
     db.exec("COMMIT");
   } finally {
     db.close();

@@ -21,9 +21,8 @@ test("a write that got no connection in time was not sent, and that is not the n
     writeConnections: 1,
     connectTimeout: () => 5000,
     headerSize: 16_384,
-    broke: () => {},
   };
-  const pools = createPools(node.url, limits);
+  const pools = createPools(node.url, limits, () => {});
   t.after(() => destroyPools(pools));
   const first = sendLeg(pools, { ...WRITE, timeout: 3000 });
   await until(() => node.log.length === 1);

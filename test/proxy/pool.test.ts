@@ -36,13 +36,16 @@ async function queued(t: TestContext, port: number): Promise<boolean> {
 test("how long a connection may take to be made is asked anew for each one", async (t) => {
   const url = await startUnreachable(t);
   let timeout = 3_600_000;
-  const pools = createPools(url, {
-    readConnections: 1,
-    writeConnections: 1,
-    connectTimeout: () => timeout,
-    headerSize: 16_384,
-    broke: () => {},
-  });
+  const pools = createPools(
+    url,
+    {
+      readConnections: 1,
+      writeConnections: 1,
+      connectTimeout: () => timeout,
+      headerSize: 16_384,
+    },
+    () => {},
+  );
   t.after(() => destroyPools(pools));
   timeout = 50;
   await assert.rejects(pools.writes.request({ method: "GET", path: "/" }), {

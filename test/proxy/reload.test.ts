@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import {
   arrived,
   gate,
@@ -14,6 +13,7 @@ import {
   writesAt,
 } from "../support/bare-cluster.ts";
 import { ask, key, type Reply, read, register } from "../support/client.ts";
+import { MAIN } from "../support/lb-proxy.ts";
 import { startNode, type TestNode } from "../support/nodes.ts";
 import { startProcess } from "../support/process.ts";
 import { until } from "../support/wait.ts";
@@ -240,11 +240,10 @@ test("two SIGHUPs at once end with the newer config", async (t) => {
 test("SIGHUP while the balancer still starts ends nothing: the config is read again once it runs", async (t) => {
   const { balancer } = await startCluster(t, 1);
   await balancer.stop();
-  const main = fileURLToPath(new URL("../../proxy/main.ts", import.meta.url));
   const starting = await startProcess(t, {
     name: "lb-proxy",
     command: process.execPath,
-    args: [main, "run", "--config", join(balancer.folder, "lb.json")],
+    args: [MAIN, "run", "--config", join(balancer.folder, "lb.json")],
     ready: /"msg":"(starting)"/,
   });
   starting.signal("SIGHUP");

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { NodeState, NodeStatus, Status, WriteDetails } from "../../proxy/api.ts";
+import { MAIN } from "./lb-proxy.ts";
 import { startProcess, type TestProcess } from "./process.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { until } from "./wait.ts";
@@ -47,8 +47,6 @@ export interface TestBalancer {
   /** As start, with other nodes. */
   startWith(nodes: BalancerSetup["nodes"], wait?: "in-sync" | "listening"): Promise<void>;
 }
-
-const MAIN = fileURLToPath(new URL("../../proxy/main.ts", import.meta.url));
 
 export async function startBalancer(t: TestContext, setup: BalancerSetup): Promise<TestBalancer> {
   const balancer = new ProcessBalancer(t, setup);

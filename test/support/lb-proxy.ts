@@ -23,7 +23,8 @@ export interface ProxyProcess {
   wait(): Promise<number | string>;
 }
 
-const MAIN = fileURLToPath(new URL("../../proxy/main.ts", import.meta.url));
+/** The balancer, from source. */
+export const MAIN = fileURLToPath(new URL("../../proxy/main.ts", import.meta.url));
 
 /** Runs it with a config file until the test ends; resolves when it is ready. */
 export async function startProxy(t: TestContext, config: string): Promise<ProxyProcess> {
