@@ -1,4 +1,6 @@
 /** What a cluster is to be: lbctl.yaml, checked, with a default for every key (config-file.ts reads it). */
+
+import type { TlsFiles } from "../proxy/config/tls-files.ts";
 import type { AwsConfig } from "./aws/aws-config.ts";
 import type { AppConfig, HostsConfig } from "./hosts-config.ts";
 
@@ -41,6 +43,8 @@ export interface ClusterConfig {
   /** auto: on `local`, what is installed of Prometheus, node_exporter and Grafana runs beside the cluster. */
   readonly monitoring: (typeof MONITORING_SETTINGS)[number];
   readonly admin: { readonly user: string };
+  /** Of the traffic port; paths are absolute. Null: plain HTTP, and always so on `local`, which nobody else reaches. */
+  readonly tls: TlsFiles | null;
   /** Null for another target. */
   readonly hosts: HostsConfig | null;
   readonly app: AppConfig;

@@ -17,8 +17,10 @@ export interface Cluster {
   /** `lbctl.yaml`, or null: the defaults. */
   readonly configFile: string | null;
   readonly state: StatePaths;
-  /** Where clients send requests: `http://127.0.0.1:8080`. */
+  /** Where clients send requests: `http://127.0.0.1:8080`, `https://192.0.2.10`. */
   readonly balancerUrl: string;
+  /** File with the certificate that it shows there, where it is HTTPS. */
+  readonly certificate: string | null;
   /** Stats page, admin API and metrics: `http://127.0.0.1:1936`. */
   readonly adminUrl: string;
   readonly adminUser: string;
@@ -56,6 +58,7 @@ export async function loadClusterOf(config: ClusterConfig): Promise<Cluster> {
     configFile: config.file,
     state,
     balancerUrl: `http://${deployed.listen}`,
+    certificate: null,
     adminUrl: `http://${deployed.admin.listen}`,
     adminUser: deployed.admin.user,
     adminPasswordFile: deployed.admin.passwordFile,

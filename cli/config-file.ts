@@ -14,6 +14,7 @@ import {
 } from "./cluster-config.ts";
 import { parseConfigText, readConfigText } from "./config-text.ts";
 import { UserError } from "./errors.ts";
+import { fileBeside } from "./file-beside.ts";
 import { appSection, HOSTS_KEYS, hostsProblems, hostsSection } from "./hosts-section.ts";
 import { describeProblems } from "./problems.ts";
 import { statePaths } from "./state.ts";
@@ -22,6 +23,8 @@ import { nodeNames, overrideProblems, portOf, proxyNode, renderProxyConfig } fro
 
 /** The highest port of app1 that leaves room for app9. */
 const LAST_APPS = 65_535 - MAX_NODES + 1;
+
+const PEM = { error: "a file in PEM" };
 
 const schema = z.strictObject(
   {
@@ -36,7 +39,7 @@ const schema = z.strictObject(
     ports: z
       .strictObject(
         {
-          /** 8080; where the balancer has a machine of its own, 80. */
+          /** 8080; where the balancer has a machine of its own 80, and 443 with tls. */
           traffic: port(65_535).nullable().default(null),
           admin: port(65_535).default(1936),
           apps: port(LAST_APPS).default(4567),
@@ -54,6 +57,13 @@ const schema = z.strictObject(
       )
       .prefault({}),
     monitoring: z.enum(MONITORING_SETTINGS, { error: MONITORING_SETTINGS.join(", ") }).default("auto"),
+    tls: z
+      .strictObject(
+        { cert: z.string(PEM).min(1, PEM), key: z.string(PEM).min(1, PEM) },
+        { error: "a mapping like { cert: fullchain.pem, key: privkey.pem }" },
+      )
+      .nullable()
+      .default(null),
     hosts: hostsSection.nullable().default(null),
     app: appSection.default({ kind: "reference" }),
     proxy: z.record(z.string(), z.unknown(), { error: "a mapping of lb-proxy settings" }).prefault({}),
@@ -66,6 +76,7 @@ const KNOWN_KEYS = {
   "": Object.keys(schema.shape),
   ports: ["traffic", "admin", "apps", "prometheus", "nodeExporter", "grafana"],
   admin: ["user"],
+  tls: ["cert", "key"],
   ...HOSTS_KEYS,
   aws: Object.keys(awsSchema.shape),
 };
@@ -103,16 +114,24 @@ function withDefaults(found: unknown, dir: string): ClusterConfig {
 }
 
 function complete(checked: Checked, file: string | null, dir: string): ClusterConfig {
-  const traffic = checked.ports.traffic ?? (checked.target === "local" ? 8080 : 80);
-  return { ...checked, ports: { ...checked.ports, traffic }, file, dir };
+  const standard = checked.tls === null ? 80 : 443;
+  const traffic = checked.ports.traffic ?? (checked.target === "local" ? 8080 : standard);
+  const tls = checked.tls && {
+    cert: fileBeside(dir, checked.tls.cert),
+    key: fileBeside(dir, checked.tls.key),
+  };
+  return { ...checked, ports: { ...checked.ports, traffic }, tls, file, dir };
 }
 
-function problemsTogether({ target, ports, hosts, aws, nodes, app }: ClusterConfig): string[] {
+function problemsTogether({ target, ports, tls, hosts, aws, nodes, app }: ClusterConfig): string[] {
   if (target === "aws") return [...sharedPort(ports), ...awsProblems(aws)];
   if (target !== "hosts") {
     return [
       ...portProblems(ports),
       ...(hosts ? [`hosts: expected only with target: hosts, got it with ${target}`] : []),
+      ...(tls
+        ? [`tls: expected only with target hosts or aws, got it with ${target}, which listens on loopback`]
+        : []),
       ...(app.kind !== "reference" ? [`app: expected reference with target ${target}, got ${app.kind}`] : []),
     ];
   }

@@ -4,8 +4,11 @@ import { duration } from "./tools/format.ts";
 
 export interface Step {
   readonly title: string;
-  /** @param say what is going on inside the step, for people who wait */
-  readonly run: (say: (detail: string) => void) => Promise<void>;
+  /**
+   * @param say what is going on inside the step, for people who wait
+   * @param note what is worth reading behind its title once it is done
+   */
+  readonly run: (say: (detail: string) => void, note: (text: string) => void) => Promise<void>;
 }
 
 export interface Ui {
@@ -27,23 +30,31 @@ export function makeUi({ silent }: { readonly silent: boolean }): Ui {
   };
 }
 
+function ignore(): void {}
+
 async function runSilently(steps: readonly Step[]): Promise<void> {
-  for (const step of steps) await step.run(() => undefined);
+  for (const step of steps) await step.run(ignore, ignore);
 }
 
 async function runPlainly(steps: readonly Step[]): Promise<void> {
   for (const step of steps) {
     const started = performance.now();
     let said = "";
+    let noted = "";
     try {
-      await step.run((detail) => {
-        said = detail;
-      });
+      await step.run(
+        (detail) => {
+          said = detail;
+        },
+        (text) => {
+          noted = text;
+        },
+      );
     } catch (error) {
       console.log(`✖ ${step.title}${said && `: ${said}`}`);
       throw error;
     }
-    console.log(`✔ ${step.title} (${duration(performance.now() - started)})`);
+    console.log(`✔ ${step.title} (${duration(performance.now() - started)})${noted && `: ${noted}`}`);
   }
 }
 
@@ -53,10 +64,17 @@ async function runLive(steps: readonly Step[]): Promise<void> {
     title: step.title,
     task: async (_: unknown, task: { title: string; output: string }) => {
       const started = performance.now();
-      await step.run((detail) => {
-        task.output = detail;
-      });
-      task.title = `${step.title} ${styleText("dim", `(${duration(performance.now() - started)})`)}`;
+      let noted = "";
+      await step.run(
+        (detail) => {
+          task.output = detail;
+        },
+        (text) => {
+          noted = text;
+        },
+      );
+      const took = styleText("dim", `(${duration(performance.now() - started)})`);
+      task.title = `${step.title} ${took}${noted && `: ${noted}`}`;
     },
   }));
   // Ctrl-C is ours: the lock is to be released, and the cursor comes back when the list ends.

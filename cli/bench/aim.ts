@@ -1,3 +1,4 @@
+import { readCertificate } from "../certificate.ts";
 import type { Cluster } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
@@ -13,6 +14,8 @@ export interface AimFlags {
 
 export interface Aim extends AsyncDisposable {
   readonly url: string;
+  /** In PEM, where the cluster has one. */
+  readonly certificate: string | null;
   /** Null for a target that is not this cluster's: nobody to ask, so no audit. */
   readonly admin: BenchAdmin | null;
 }
@@ -31,9 +34,9 @@ export async function takeAim(flags: AimFlags, signal: AbortSignal): Promise<Aim
     throw error;
   });
   if (cluster !== null && (url === undefined || sameOrigin(url, cluster.balancerUrl)))
-    return aimAt(await reach(flags.config, signal, { nodes: true }));
+    return await aimAt(await reach(flags.config, signal, { nodes: true }));
   if (url !== undefined && otherAllowed)
-    return { url, admin: null, [Symbol.asyncDispose]: async () => undefined };
+    return { url, certificate: null, admin: null, [Symbol.asyncDispose]: async () => undefined };
   throw new UserError(`expected --url to be this cluster's balancer (${cluster?.balancerUrl}), got ${url}`, {
     exitCode: 2,
     next: [
@@ -49,7 +52,7 @@ async function deployed(configFlag: string | undefined): Promise<Cluster> {
 }
 
 /** The audit asks the nodes themselves, where they are reached from here. */
-function aimAt({ cluster, admin, ...reached }: ReachedCluster): Aim {
+async function aimAt({ cluster, admin, ...reached }: ReachedCluster): Promise<Aim> {
   const urls = new Map(cluster.nodes.map(({ name, url }) => [name, url]));
   const status = async () => {
     const found = await admin.status();
@@ -60,6 +63,7 @@ function aimAt({ cluster, admin, ...reached }: ReachedCluster): Aim {
   };
   return {
     url: cluster.balancerUrl,
+    certificate: await readCertificate(cluster),
     admin: { status, verify: () => admin.verify() },
     [Symbol.asyncDispose]: () => reached[Symbol.asyncDispose](),
   };

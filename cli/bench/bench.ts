@@ -3,7 +3,7 @@ import { Load } from "./load.ts";
 import type { LoadOptions, Senders } from "./load-shared.ts";
 import { type BenchAdmin, type BenchOptions, type BenchSettings, completeOptions } from "./options.ts";
 import type { BenchProgress, OnProgress } from "./progress.ts";
-import { type BenchReport, failuresOf, type GeneratorReport } from "./report.ts";
+import { type BenchReport, failuresOf, type GeneratorReport, type ReportedSettings } from "./report.ts";
 import { Sender } from "./sender.ts";
 import { type SpreadReport, spreadOf } from "./spread.ts";
 import { accountOf, BenchStopped, type SoFar } from "./stopped.ts";
@@ -81,7 +81,7 @@ async function run({ settings, users, senders, signal, onProgress, soFar }: Run)
   return conclude({
     run: users.runId,
     startedAt,
-    settings: withoutAdmin(settings),
+    settings: reported(settings),
     warmUp: warm,
     reads: load.reads.tally.report(settings.reads, settings.durationMs),
     writes: load.writes.tally.report(settings.writes, settings.durationMs),
@@ -96,11 +96,11 @@ async function run({ settings, users, senders, signal, onProgress, soFar }: Run)
   });
 }
 
-function openSenders({ url, connections, requestTimeoutMs: timeoutMs }: BenchSettings): Senders {
+function openSenders({ url, certificate, connections, requestTimeoutMs: timeoutMs }: BenchSettings): Senders {
   // Apart, so that writes that wait don't take the reads' connections.
   return {
-    reads: new Sender(url, { connections, timeoutMs }),
-    writes: new Sender(url, { connections, timeoutMs }),
+    reads: new Sender(url, { certificate, connections, timeoutMs }),
+    writes: new Sender(url, { certificate, connections, timeoutMs }),
   };
 }
 
@@ -159,8 +159,8 @@ function conclude(report: Omit<BenchReport, "passed" | "failures">): BenchReport
   return { ...report, passed: failures.length === 0, failures };
 }
 
-function withoutAdmin(settings: BenchSettings): Omit<BenchSettings, "admin"> {
-  const { admin: _, ...rest } = settings;
+function reported(settings: BenchSettings): ReportedSettings {
+  const { admin: _, certificate: __, ...rest } = settings;
   return rest;
 }
 

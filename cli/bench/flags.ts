@@ -1,9 +1,9 @@
 import { UserError } from "../errors.ts";
 import {
   BENCH_DEFAULTS,
+  type BenchAim,
   type BenchOptions,
   BenchOptionsError,
-  type BenchSettings,
   completeOptions,
 } from "./options.ts";
 
@@ -36,7 +36,7 @@ const FLAG_OF: Readonly<Record<string, string>> = {
  * Flags as options for `runBench`; what was not typed has its default.
  * @throws UserError (usage) with every problem at once
  */
-export function optionsOf(url: string, admin: BenchSettings["admin"], flags: BenchFlags): BenchOptions {
+export function optionsOf(aim: BenchAim, flags: BenchFlags): BenchOptions {
   const problems: string[] = [];
   const number = (name: string, text: string | undefined, fallback: number) => {
     if (text === undefined || isNumber(text)) return text === undefined ? fallback : Number(text);
@@ -44,8 +44,7 @@ export function optionsOf(url: string, admin: BenchSettings["admin"], flags: Ben
     return fallback;
   };
   const options: BenchOptions = {
-    url,
-    admin,
+    ...aim,
     reads: number("reads", flags.reads, BENCH_DEFAULTS.reads),
     writes: number("writes", flags.writes, BENCH_DEFAULTS.writes),
     durationMs: durationOf(flags.duration, problems),

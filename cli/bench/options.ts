@@ -8,6 +8,8 @@ export type BenchAdmin = Pick<AdminClient, "status" | "verify">;
 export interface BenchSettings {
   /** Where the balancer takes traffic: `http://127.0.0.1:8080`. */
   readonly url: string;
+  /** With https: the one that must be shown there (PEM), whatever its name; null: any that a browser would take. */
+  readonly certificate: string | null;
   /** Null: no audit. */
   readonly admin: BenchAdmin | null;
   /** Per second. */
@@ -43,9 +45,13 @@ export interface BenchSettings {
   readonly auditUsers: number;
 }
 
+/** What is loaded. */
+export type BenchAim = Pick<BenchSettings, "url" | "certificate" | "admin">;
+
 export type BenchOptions = Pick<BenchSettings, "url"> & Partial<BenchSettings>;
 
 export const BENCH_DEFAULTS: Omit<BenchSettings, "url"> = {
+  certificate: null,
   admin: null,
   reads: 1000,
   writes: 100,
@@ -123,13 +129,15 @@ function numberProblems(settings: BenchSettings): string[] {
 function urlProblems({ url }: BenchSettings): string[] {
   const parsed = URL.parse(url);
   const plain =
-    parsed?.protocol === "http:" &&
+    (parsed?.protocol === "http:" || parsed?.protocol === "https:") &&
     parsed.pathname === "/" &&
     parsed.search === "" &&
     parsed.hash === "" &&
     parsed.username === "" &&
     parsed.password === "";
-  return plain ? [] : [`url: expected http://HOST:PORT and nothing behind it, got ${url}`];
+  return plain
+    ? []
+    : [`url: expected http://HOST:PORT or https://HOST:PORT and nothing behind it, got ${url}`];
 }
 
 function crossProblems(settings: BenchSettings): string[] {

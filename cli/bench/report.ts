@@ -6,12 +6,14 @@ import type { KindReport } from "./tally.ts";
 import type { Outcome } from "./users.ts";
 import type { WarmUpReport } from "./warm-up.ts";
 
+export type ReportedSettings = Omit<BenchSettings, "admin" | "certificate">;
+
 /** What a run has found. It is what `lbctl bench --json` prints. */
 export interface BenchReport {
   /** Part of the name of every user of the run. */
   readonly run: string;
   readonly startedAt: string;
-  readonly settings: Omit<BenchSettings, "admin">;
+  readonly settings: ReportedSettings;
   readonly warmUp: WarmUpReport;
   readonly reads: KindReport;
   readonly writes: KindReport;

@@ -1,4 +1,5 @@
 import { type Dispatcher, Pool } from "undici";
+import { trusting } from "../certificate.ts";
 
 export interface RequestOptions {
   readonly method: "GET" | "POST";
@@ -97,6 +98,13 @@ export abstract class Exchange implements Dispatcher.DispatchHandler {
 
 const SWEEP_MS = 100;
 
+export interface SenderOptions {
+  readonly connections: number;
+  readonly timeoutMs: number;
+  /** As `certificate` of the settings. */
+  readonly certificate?: string | null;
+}
+
 /** A keep-alive pool to one origin, with a deadline for each request (waiting for a connection included). */
 export class Sender {
   readonly #pool: Pool;
@@ -105,14 +113,14 @@ export class Sender {
   readonly #open = new Set<Exchange>();
   readonly #sweep: NodeJS.Timeout;
 
-  constructor(origin: string, { connections, timeoutMs }: { connections: number; timeoutMs: number }) {
+  constructor(origin: string, { connections, timeoutMs, certificate = null }: SenderOptions) {
     this.#timeoutMs = timeoutMs;
     this.#pool = new Pool(origin, {
       connections,
       // The sweep below is cheaper than two timers for each request, and sees those that wait for a connection.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connectTimeout: timeoutMs,
+      connect: { timeout: timeoutMs, ...trusting(certificate) },
       keepAliveTimeout: 30_000,
     });
     this.#sweep = setInterval(() => this.#expireOverdue(), SWEEP_MS);

@@ -98,7 +98,7 @@ export function recordOf(
   }
   if (!theirs && local?.releases)
     throw balancerLost({ name: config.name, address: machines.balancer.address });
-  const url = new URL(`http://${urlHost(machines.traffic)}`);
+  const url = new URL(`${config.tls ? "https" : "http"}://${urlHost(machines.traffic)}`);
   url.port = String(config.ports.traffic);
   const now = {
     balancerUrl: url.origin,

@@ -16,6 +16,7 @@ import type { RecordedNode } from "./record.ts";
 import { removeOldReleases } from "./releases.ts";
 import { removeNodes } from "./removal.ts";
 import { rollSteps } from "./roll.ts";
+import { smokeTest } from "./smoke-test.ts";
 
 /** @returns what was changed on the hosts: nothing, if all was so already */
 export async function installOn(deployment: Deployment, context: ChangeContext): Promise<readonly Change[]> {
@@ -61,6 +62,12 @@ export async function installOn(deployment: Deployment, context: ChangeContext):
     },
   ]);
   await finish(deployment);
+  await ui.steps([
+    {
+      title: "Send a read through the balancer",
+      run: async (_, note) => note(await smokeTest(site, deployment.record)),
+    },
+  ]);
   return deployment.changes;
 }
 

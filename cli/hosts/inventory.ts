@@ -56,6 +56,7 @@ function variablesOf(input: InventoryInput): Record<string, unknown> {
   const settings = settingsOf(input);
   return {
     ...settings,
+    ...filesOf(input),
     lb_proxy_config: {
       ...proxyConfigOf(input),
       nodes: nodes.map(({ name, url, empty }) => ({ name, url, empty })),
@@ -69,8 +70,7 @@ function variablesOf(input: InventoryInput): Record<string, unknown> {
   };
 }
 
-/** All that a user set, but the number of nodes: another digest of it means that more than that would change. */
-export function settingsOf({
+function settingsOf({
   config,
   machines,
   state,
@@ -81,7 +81,6 @@ export function settingsOf({
     lb_proxy_port: ports.traffic,
     lb_proxy_admin_port: ports.admin,
     lb_proxy_admin_user: admin.user,
-    lb_proxy_admin_password_file: state.adminPassword,
     lb_proxy_drain_timeout: Math.ceil(checked(config, state).drainTimeout / 1000),
     lb_app_kind: app.kind,
     lb_app_port: ports.apps,
@@ -89,17 +88,23 @@ export function settingsOf({
     hardening_admin_addresses: machines.adminAddresses,
     prometheus_source: machines.prometheus,
     grafana_source: machines.grafana,
-    ...(machines.artifacts === null
-      ? {}
-      : {
-          prometheus_artifacts_dir: machines.artifacts,
-          grafana_artifacts_dir: machines.artifacts,
-        }),
   };
 }
 
+/** Where they are on this machine: another operator has them elsewhere. */
+function filesOf({ config, machines, state }: InventoryInput): Record<string, unknown> {
+  const { tls } = config;
+  const { artifacts } = machines;
+  return {
+    lb_proxy_admin_password_file: state.adminPassword,
+    ...(tls === null ? {} : { lb_proxy_tls_cert: tls.cert, lb_proxy_tls_key: tls.key }),
+    ...(artifacts === null ? {} : { prometheus_artifacts_dir: artifacts, grafana_artifacts_dir: artifacts }),
+  };
+}
+
+/** Of all that a user set but the number of nodes: another one means that more than that would change. */
 export function settingsDigest(input: Pick<InventoryInput, "config" | "machines" | "state">): string {
-  return digest([settingsOf(input), proxyConfigOf(input)]);
+  return digest([settingsOf(input), input.config.tls !== null, proxyConfigOf(input)]);
 }
 
 /** What the role leaves to the user. */

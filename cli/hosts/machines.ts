@@ -1,8 +1,9 @@
 /** The machines of a cluster: from lbctl.yaml, or from what made them. */
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
+import { fileBeside } from "../file-beside.ts";
 import type { HostEntry, HostsConfig } from "../hosts-config.ts";
 import type { StatePaths } from "../state.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
@@ -55,7 +56,7 @@ export function listedMachines({ hosts, dir }: ClusterConfig): Machines {
     adminAddresses: hosts.adminAddresses,
     prometheus: monitoring.prometheus,
     grafana: monitoring.grafana,
-    artifacts: monitoring.artifacts === null ? null : resolve(dir, monitoring.artifacts),
+    artifacts: monitoring.artifacts === null ? null : fileBeside(dir, monitoring.artifacts),
   };
 }
 
@@ -67,7 +68,7 @@ function machineOf(name: string, entry: HostEntry, { ssh }: HostsConfig, dir: st
     inside: entry.inside ?? entry.address,
     user: entry.user ?? ssh.user,
     port: entry.port ?? ssh.port,
-    key: key === null ? null : resolve(dir, key.replace(/^~(?=\/)/, homedir())),
+    key: key === null ? null : fileBeside(dir, key),
     sshArgs: ssh.jump === null ? [] : ["-J", ssh.jump],
   };
 }

@@ -96,6 +96,7 @@ export function clusterOf(config: ClusterConfig, record: HostsRecord, adminHost:
     configFile: config.file,
     state,
     balancerUrl: record.balancerUrl,
+    certificate: config.tls?.cert ?? null,
     adminUrl: `http://${adminHost}:${record.adminPort}`,
     adminUser: record.adminUser,
     adminPasswordFile: state.adminPassword,

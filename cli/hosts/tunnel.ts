@@ -20,9 +20,44 @@ export async function reachByTunnel(
   record: HostsRecord,
   { nodes = false }: ReachOptions = {},
 ): Promise<Reached> {
+  const cluster = clusterOf(work.config, record, "127.0.0.1");
+  const tunnel = await openTunnel(work, [
+    { host: "127.0.0.1", port: record.adminPort },
+    ...(nodes ? record.nodes.map(({ url }) => hostAndPort(url)) : []),
+  ]);
+  const [admin, ...toNodes] = tunnel.ports;
+  return {
+    cluster: {
+      ...cluster,
+      adminUrl: `http://127.0.0.1:${admin}`,
+      nodes: cluster.nodes.map((node, index) => {
+        const port = toNodes[index];
+        return port === undefined ? node : { ...node, url: `http://127.0.0.1:${port}` };
+      }),
+    },
+    [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose](),
+  };
+}
+
+/** Where the balancer's host can reach it. */
+type Place = Pick<Forward, "host" | "port">;
+
+interface OpenTunnel extends AsyncDisposable {
+  /** Of this machine, one for each place. */
+  readonly ports: readonly number[];
+}
+
+/** @throws UserError where no way leads there */
+export async function openTunnel(work: HostsWork, places: readonly Place[]): Promise<OpenTunnel> {
   for (let left = TRIES; ; left -= 1) {
+    const ports = await freePorts(places.length);
+    const tunnel = new Tunnel(
+      work,
+      places.map((place, index): Forward => ({ from: ports[index] ?? 0, ...place })),
+    );
     try {
-      return await open(work, record, nodes);
+      await tunnel.open();
+      return { ports, [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose]() };
     } catch (error) {
       if (left === 1 || !(error instanceof PortTaken)) throw error;
     }
@@ -30,18 +65,6 @@ export async function reachByTunnel(
 }
 
 class PortTaken extends UserError {}
-
-async function open(work: HostsWork, record: HostsRecord, nodes: boolean): Promise<Reached> {
-  const wanted = [
-    { host: "127.0.0.1", port: record.adminPort },
-    ...(nodes ? record.nodes.map(({ url }) => hostAndPort(url)) : []),
-  ];
-  const ports = await freePorts(wanted.length);
-  const forwards = wanted.map((to, index): Forward => ({ from: ports[index] ?? 0, ...to }));
-  const tunnel = new Tunnel(work, forwards);
-  await tunnel.open();
-  return reached(work, record, forwards, tunnel);
-}
 
 /** Opened anew when it breaks: the host may come back. */
 class Tunnel implements AsyncDisposable {
@@ -96,25 +119,6 @@ class Tunnel implements AsyncDisposable {
     this.#work.signal.removeEventListener("abort", this.#stop);
     await this.#tool?.[Symbol.asyncDispose]();
   }
-}
-
-function reached(
-  { config }: HostsWork,
-  record: HostsRecord,
-  forwards: readonly Forward[],
-  tunnel: Tunnel,
-): Reached {
-  const [admin, ...toNodes] = forwards;
-  const cluster = clusterOf(config, record, "127.0.0.1");
-  const urls = toNodes.map(({ from }) => `http://127.0.0.1:${from}`);
-  return {
-    cluster: {
-      ...cluster,
-      adminUrl: `http://127.0.0.1:${admin?.from}`,
-      nodes: cluster.nodes.map((node, index) => ({ ...node, url: urls[index] ?? node.url })),
-    },
-    [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose](),
-  };
 }
 
 function hostAndPort(url: string): { host: string; port: number } {

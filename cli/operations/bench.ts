@@ -30,10 +30,10 @@ export async function bench(
   signal: AbortSignal,
 ): Promise<number> {
   // The numbers first: a wrong one is to be told even where nothing is deployed.
-  optionsOf("http://127.0.0.1:1", null, request);
+  optionsOf({ url: "http://127.0.0.1:1", certificate: null, admin: null }, request);
   await using aim = await takeAim(request, signal);
-  const { url, admin } = aim;
-  const options = optionsOf(url, admin, request);
+  const { url, certificate, admin } = aim;
+  const options = optionsOf({ url, certificate, admin }, request);
   const display = request.json ? null : showProgress(output.progress);
   const hooks = display === null ? { signal } : { signal, onProgress: display.onProgress };
   const report = await runBench(options, hooks)

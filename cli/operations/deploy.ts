@@ -1,3 +1,4 @@
+import { checkCertificate } from "../certificate.ts";
 import type { Cluster } from "../cluster.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import type { Change, ChangeContext, Dashboard } from "../target.ts";
@@ -14,6 +15,7 @@ export interface Deployed {
 /** Makes the cluster as lbctl.yaml says; nothing where it already is so. */
 export async function deploy(configFlag: string | undefined, context: ChangeContext): Promise<Deployed> {
   const config = await loadClusterConfig(configFlag);
+  checkCertificate(config);
   const target = await targetOf(config);
   const changes = await changeAlone(config, "deploy", () => target.deploy(config, context));
   return { changes, cluster: await target.find(config), dashboards: await target.dashboards(config) };
@@ -22,6 +24,7 @@ export async function deploy(configFlag: string | undefined, context: ChangeCont
 /** Back to the release before the one that runs. */
 export async function rollback(configFlag: string | undefined, context: ChangeContext): Promise<Deployed> {
   const config = await loadClusterConfig(configFlag);
+  checkCertificate(config);
   const target = await targetOf(config);
   await target.find(config);
   const changes = await changeAlone(config, "rollback", () => target.rollback(config, context));
@@ -34,6 +37,7 @@ export async function plan(
   context: ChangeContext,
 ): Promise<readonly Change[]> {
   const config = await loadClusterConfig(configFlag);
+  checkCertificate(config);
   return (await targetOf(config)).plan(config, context);
 }
 

@@ -1,3 +1,4 @@
+import { certificateFindings } from "../certificate.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import type { Finding } from "../target.ts";
 import { targetOf } from "../targets.ts";
@@ -14,5 +15,6 @@ export async function doctor(
   signal: AbortSignal,
 ): Promise<Diagnosis> {
   const config = await loadClusterConfig(configFlag);
-  return { target: config.target, findings: await (await targetOf(config)).doctor(config, fix, signal) };
+  const findings = await (await targetOf(config)).doctor(config, fix, signal);
+  return { target: config.target, findings: [...findings, ...certificateFindings(config)] };
 }

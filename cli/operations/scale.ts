@@ -1,3 +1,4 @@
+import { checkCertificate } from "../certificate.ts";
 import { type ClusterConfig, MAX_NODES, WHY_NINE } from "../cluster-config.ts";
 import { loadClusterConfig } from "../config-file.ts";
 import { UserError } from "../errors.ts";
@@ -17,6 +18,7 @@ export async function scale(
 ): Promise<Scaled> {
   const nodes = parseCount(count);
   const config = await loadClusterConfig(configFlag);
+  checkCertificate(config);
   const target = await targetOf(config);
   await target.find(config);
   const changes = await changeAlone(config, `scale --nodes ${nodes}`, async () => {

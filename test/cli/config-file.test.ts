@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadClusterConfig } from "../../cli/config-file.ts";
@@ -24,7 +25,7 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   ["nodes: [1]", /^nodes: .*, got \[1\]$/],
   [
     "node: 3",
-    /^node: expected only name, target, nodes, ports, admin, monitoring, hosts, app, proxy, aws, got an unknown key$/,
+    /^node: expected only name, target, nodes, ports, admin, monitoring, tls, hosts, app, proxy, aws, got an unknown key$/,
   ],
   ["ports: 8080", /^ports: expected a mapping like .*, got 8080$/],
   ["ports: { traffic: x }", /^ports\/traffic: expected a port from 1 to 65535, got "x"$/],
@@ -102,6 +103,12 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
     hosts("balancer: a, apps: [b], monitoring: { grafana: artifacts }"),
     /^hosts\/monitoring\/artifacts: expected a folder with packages, got nothing$/,
   ],
+  ["tls: { cert: a.pem }", /^tls\/key: expected a file in PEM, got nothing$/],
+  ["tls: on", /^tls: expected a mapping like \{ cert: fullchain\.pem, key: privkey\.pem \}/],
+  [
+    "tls: { cert: a.pem, key: b.pem }",
+    /^tls: expected only with target hosts or aws, got it with local, which listens on loopback$/,
+  ],
 ];
 
 function hosts(section: string): string {
@@ -133,6 +140,16 @@ test("target hosts: traffic on port 80, ssh as the user's own config says, a sho
     key: null,
   });
   assert.equal(found?.ssh.hostKeys, "known");
+});
+
+test("with a certificate the traffic is on port 443, if no other is named; its files are beside lbctl.yaml", async (t) => {
+  const yaml = `${hosts("balancer: a, apps: [b]")}\ntls: { cert: tls/chain.pem, key: ~/key.pem }\n`;
+  const dir = tempFolder(t);
+  const { ports, tls } = await loadClusterConfig(await configFile(dir, yaml));
+  assert.equal(ports.traffic, 443);
+  assert.deepEqual(tls, { cert: join(dir, "tls/chain.pem"), key: join(homedir(), "key.pem") });
+  const named = await loadClusterConfig(await configFile(dir, `${yaml}ports: { traffic: 8443 }\n`));
+  assert.equal(named.ports.traffic, 8443);
 });
 
 test("every problem is said at once, with its path", async (t) => {

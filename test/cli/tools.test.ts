@@ -35,6 +35,7 @@ const config: ClusterConfig = {
     grafana: null,
   },
   admin: { user: "admin" },
+  tls: null,
   monitoring: "off",
   proxy: {},
   hosts: null,

@@ -9,6 +9,7 @@ import { statePaths } from "../../cli/state.ts";
 import { type Ran, run } from "../cli/lbctl.ts";
 import { type Lab, readLab } from "../lab/lab.ts";
 import { ansibleVenv } from "../lab/venv.ts";
+import type { CertificateFiles } from "../support/certificate.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -40,6 +41,7 @@ export interface HostsChanges {
   readonly monitoring?: string;
   readonly app?: string;
   readonly proxy?: string;
+  readonly tls?: CertificateFiles;
 }
 
 /** The first host is the balancer's; all others are listed for app servers. Nothing is deployed yet. */
@@ -88,7 +90,7 @@ export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
 
 function configText(name: string, nodes: number, lab: Lab, changes: HostsChanges): string {
   const [balancer, ...others] = lab.hosts.map(({ address }) => address);
-  const { key = lab.key, apps = others, app = "reference", proxy = "{}" } = changes;
+  const { key = lab.key, apps = others, app = "reference", proxy = "{}", tls } = changes;
   const { adminAddresses = [lab.controller] } = changes;
   const { monitoring = "{ prometheus: none, grafana: none }" } = changes;
   return [
@@ -103,6 +105,7 @@ function configText(name: string, nodes: number, lab: Lab, changes: HostsChanges
     `  monitoring: ${monitoring}`,
     `app: ${app}`,
     `proxy: ${proxy}`,
+    ...(tls === undefined ? [] : [`tls: ${JSON.stringify(tls)}`]),
     "",
   ].join("\n");
 }
@@ -118,14 +121,17 @@ export async function threeRequests(url: string, username: string): Promise<void
   assert.equal((await fetch(`${url}/login`, { headers: { authorization } })).status, 200);
 }
 
-/** What npm would install, with one line more in its bundles: a new version of balancer and app. */
-export async function anotherBuild(t: TestContext): Promise<string> {
+/**
+ * What npm would install, with one line more in its bundles: a new version of balancer and app.
+ * @param inApp a statement that the app carries out at its start
+ */
+export async function anotherBuild(t: TestContext, inApp = ""): Promise<string> {
   const folder = tempFolder(t);
   for (const part of ["bin", "dist", "ansible", "grafana", "package.json"]) {
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  for (const bundle of ["proxy.mjs", "app.mjs"])
-    await appendFile(join(folder, "dist", bundle), `// ${folder}\n`);
+  await appendFile(join(folder, "dist/proxy.mjs"), `// ${folder}\n`);
+  await appendFile(join(folder, "dist/app.mjs"), `${inApp} // ${folder}\n`);
   return folder;
 }

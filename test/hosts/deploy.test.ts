@@ -3,7 +3,7 @@
  * story, whose parts go on from one another.
  */
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, globSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { HostsRecord } from "../../cli/hosts/record.ts";
@@ -42,7 +42,7 @@ const lab = new LabCluster(3);
 test("target hosts, from nothing", { timeout: 1_800_000 }, async (t) => {
   const cluster = hostsCluster(t);
   const other = hostsCluster(t);
-  const monitoring = `{ prometheus: distribution, grafana: artifacts, artifacts: ${packages(cluster)} }`;
+  const monitoring = `{ prometheus: artifacts, grafana: artifacts, artifacts: ${packages(cluster)} }`;
   for (const { write } of [cluster, other]) write(3, { monitoring });
 
   await t.test("plan says what a deploy would do, and does nothing", async () => {
@@ -93,26 +93,32 @@ test("target hosts, from nothing", { timeout: 1_800_000 }, async (t) => {
     assert.match(left, /inactive[\s\S]*No such/);
   });
 
-  const [before, build] = [record(cluster).releases, await anotherBuild(t)];
-  await t.test("an upgrade of balancer and apps under load, with Ctrl-C in its middle", async (t) => {
-    cluster.use(build);
-    await underLoad(t, lab, async () => {
-      const { child, ended } = cluster.start("deploy");
-      const running = await child;
-      await until(() => record(cluster).takenOut.length > 0, {
-        timeout: 600_000,
-        what: "a node being upgraded",
+  const before = record(cluster).releases;
+  const [build, broken] = [await anotherBuild(t), await anotherBuild(t, "process.exit(1);")];
+  await t.test(
+    "an upgrade under load: to an app that does not start, then to a better one, with Ctrl-C in its middle",
+    async (t) => {
+      await underLoad(t, lab, async () => {
+        cluster.use(broken);
+        await stopsAtTheFirstNode(cluster);
+        cluster.use(build);
+        const { child, ended } = cluster.start("deploy");
+        const running = await child;
+        await until(() => record(cluster).takenOut.length > 0, {
+          timeout: 600_000,
+          what: "a node being upgraded",
+        });
+        running.kill("SIGINT");
+        const { code, stderr } = await ended;
+        assert.equal(code, 1);
+        assert.match(stderr, /stopped by SIGINT/);
+        await cluster.ok("deploy");
       });
-      running.kill("SIGINT");
-      const { code, stderr } = await ended;
-      assert.equal(code, 1);
-      assert.match(stderr, /stopped by SIGINT/);
-      await cluster.ok("deploy");
-    });
-    assert.notDeepEqual(record(cluster).releases, before);
-    assert.deepEqual(running(), Array(4).fill(true), "every host runs the release that is the current one");
-    assert.match(await cluster.ok("verify"), /every node holds the same/);
-  });
+      assert.notDeepEqual(record(cluster).releases, before);
+      assert.deepEqual(running(), Array(4).fill(true), "every host runs the release that is the current one");
+      assert.match(await cluster.ok("verify"), /every node holds the same/);
+    },
+  );
 
   await t.test("and back under load: the release before reads the journal that this one wrote", async (t) => {
     await underLoad(t, lab, () => cluster.ok("rollback"));
@@ -132,11 +138,15 @@ test("target hosts, from nothing", { timeout: 1_800_000 }, async (t) => {
   });
 });
 
-/** The stand-in for Grafana's package, as a user without a way out has it. */
+/** The packages of Prometheus and of the stand-in for Grafana, as a user whose hosts have no way out has them. */
 function packages({ dir }: HostsCluster): string {
   const folder = join(dir, "packages");
   mkdirSync(folder);
-  copyFileSync(join(rootFilesystem(), "srv/packages/grafana.deb"), join(folder, "grafana_1_amd64.deb"));
+  const baked = join(rootFilesystem(), "srv/packages");
+  copyFileSync(join(baked, "grafana.deb"), join(folder, "grafana_1_amd64.deb"));
+  for (const name of globSync("prometheus_*.deb", { cwd: baked })) {
+    copyFileSync(join(baked, name), join(folder, name));
+  }
   return folder;
 }
 
@@ -206,6 +216,16 @@ async function crashes(t: TestContext, cluster: HostsCluster): Promise<void> {
   assert.deepEqual(load.failedReads, []);
   assert.match(lab.balancer.shell("nft list table inet lbctl"), /dport 1936/);
   assert.match(await cluster.ok("verify"), /every node holds the same/);
+}
+
+/** The roll; the other nodes go on serving. */
+async function stopsAtTheFirstNode(cluster: HostsCluster): Promise<void> {
+  const { code, stdout } = await cluster.lbctl("deploy", "--json");
+  assert.equal(code, 1, stdout);
+  const { error } = JSON.parse(stdout) as Failed;
+  assert.equal(error.code, "node_not_back");
+  assert.match(error.message, /^app1 did not come back, so the roll stopped here: /);
+  assert.equal((await cluster.json<Shown>("status")).balancer.inSync, 2);
 }
 
 /** Of each host: whether its process was started from the release that is the current one. */

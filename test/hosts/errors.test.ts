@@ -1,12 +1,16 @@
 /** What can be wrong with hosts: a code and a next step each, and the next deploy goes through. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { connect } from "node:tls";
+import type { BenchReport } from "../../cli/bench/report.ts";
 import { answers } from "../../cli/monitoring-pages.ts";
 import { LabHost } from "../lab/host.ts";
 import { run } from "../lab/network.ts";
+import { certificateIn, makeCertificate } from "../support/certificate.ts";
 import { until } from "../support/wait.ts";
 import { type HostsChanges, type HostsCluster, hostsCluster, threeRequests } from "./cluster.ts";
 
@@ -115,21 +119,27 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     },
   );
 
-  await t.test("another version of it, in the same directory", async () => {
-    ownApp(cluster, "a newer");
+  const tls = certificateIn(cluster.dir, "first");
+  await t.test("another version of it, in the same directory, and HTTPS from now on", async () => {
+    const app = ownApp(cluster, "a newer");
+    cluster.write(1, { apps: [LAST(cluster)], app, proxy, adminAddresses: [], tls });
     assert.match(await cluster.ok("plan"), /app1/);
     assert.equal(process(), before);
     await cluster.ok("deploy");
     assert.match(process(), /^[1-9]\d*\na newer\n$/);
-    await threeRequests(cluster.url, "joan");
+    assert.equal(await shownAt(cluster), "CN=first");
+    await assert.rejects(fetch(cluster.url), "nothing listens on port 80 any more");
+    await everyWriteArrives(cluster);
   });
 
-  await t.test("app: none leaves what runs there alone, and balances it all the same", async () => {
-    const before = process();
-    cluster.write(1, { apps: [LAST(cluster)], app: "none", proxy, adminAddresses: [] });
+  await t.test("app: none leaves what runs there alone; a renewed certificate needs no restart", async () => {
+    const before = [process(), balancerPid()];
+    makeCertificate(tls, "renewed");
+    cluster.write(1, { apps: [LAST(cluster)], app: "none", proxy, adminAddresses: [], tls });
     await cluster.ok("deploy");
-    await threeRequests(cluster.url, "grace");
-    assert.equal(process(), before);
+    assert.equal(await shownAt(cluster), "CN=renewed");
+    await everyWriteArrives(cluster);
+    assert.deepEqual([process(), balancerPid()], before);
     const { processes } = await cluster.json<{ processes: { name: string }[] }>("status");
     assert.deepEqual(
       processes.map(({ name }) => name),
@@ -139,6 +149,29 @@ test("once all is mended a deploy goes through, here with an app of one's own in
 
   await cluster.ok("destroy", "--yes");
 });
+
+function balancerPid(): string {
+  return new LabHost(1).shell("systemctl show -P MainPID lb-proxy");
+}
+
+/** @returns the subject of the certificate that the balancer shows on port 443 */
+async function shownAt({ lab }: HostsCluster): Promise<string | undefined> {
+  const socket = connect({ host: lab.hosts[0]?.address, port: 443, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const shown = socket.getPeerX509Certificate()?.subject;
+  socket.destroy();
+  return shown;
+}
+
+/** By a load so small that no machine is too slow for it. */
+async function everyWriteArrives(cluster: HostsCluster): Promise<void> {
+  const load = ["--reads", "5", "--writes", "5", "--duration", "2s"];
+  const { stdout, stderr } = await cluster.lbctl("bench", ...load, "--json");
+  const { outcomes, audit, settings } = JSON.parse(stdout) as BenchReport;
+  assert.match(settings.url, /^https:/);
+  assert.ok(outcomes.acknowledged > 0, stderr);
+  assert.deepEqual([audit?.missing, audit?.unexpected, audit?.method], [0, 0, "digest"]);
+}
 
 /** The reference app as if it were another's: a folder, and what starts it there. */
 function ownApp({ dir }: HostsCluster, version: string): string {

@@ -1,6 +1,7 @@
 /**
  * `npm run test:hosts`: brings up a lab, runs the tests that need real hosts inside its network, takes it down. All of
- * them: in two labs at the same time, since most of what a deploy takes is waiting for one host after the other.
+ * them: in two labs at the same time, since much of what a deploy takes is waiting for one host after the other. What
+ * is about Ansible alone comes first, without a lab.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -16,10 +17,13 @@ import { ansibleVenv } from "./venv.ts";
 
 /** A balancer, three nodes, and two more hosts for the tests that grow a cluster. */
 const HOSTS = process.env.LBCTL_LAB_HOSTS ?? "6";
-const FILES = ["test/ansible/**/*.test.ts", "test/lab/**/*.test.ts", "test/hosts/**/*.test.ts"];
+const WITHOUT_LAB = "test/ansible/**/*.test.ts";
+const FILES = ["test/lab/**/*.test.ts", "test/hosts/**/*.test.ts"];
 /** The longest one has a lab of its own. */
 const LONGEST = "test/hosts/deploy.test.ts";
 const ROOT = dirname(dirname(import.meta.dirname));
+
+const STAGES = ["--test", "--test-concurrency=1", "--test-timeout=1800000", "--test-reporter=spec"];
 
 const chosen = process.argv.slice(2);
 const children = new Set<ChildProcess>();
@@ -31,14 +35,17 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 ansibleVenv();
 rootFilesystem();
-process.exit(chosen.length > 0 ? await oneLab(chosen) : await twoLabs());
+process.exit(chosen.length > 0 ? await oneLab(chosen) : Math.max(await withoutLab(), await twoLabs()));
+
+function withoutLab(): Promise<number> {
+  return ended(spawn(process.execPath, [...STAGES, WITHOUT_LAB], { cwd: ROOT, stdio: "inherit" }));
+}
 
 async function oneLab(files: readonly string[]): Promise<number> {
   await labDown();
   try {
     await labUp(Number(HOSTS));
-    const stages = ["--test-concurrency=1", "--test-timeout=1800000", "--test-reporter=spec"];
-    const [command, ...args] = inLab(process.execPath, "--test", ...stages, ...files);
+    const [command, ...args] = inLab(process.execPath, ...STAGES, ...files);
     return await ended(spawn(command, args, { cwd: ROOT, stdio: "inherit" }));
   } finally {
     await labDown();

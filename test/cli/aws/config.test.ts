@@ -24,6 +24,11 @@ test("target: aws is a whole config: three nodes on average machines, reached by
   assert.deepEqual(settings.state, { backend: "local" });
 });
 
+test("with a certificate the only traffic port that is open is 443", async (t) => {
+  const config = await load(t, "name: shop\ntarget: aws\ntls: { cert: chain.pem, key: key.pem }\n");
+  assert.deepEqual(stackSettings(config, "").trafficPorts, [443]);
+});
+
 test("state in S3: a key of the cluster's own, in the machines' region, where nothing else is said", async (t) => {
   const config = await load(
     t,

@@ -100,6 +100,26 @@ test("another number of nodes is no other setting; another port is", () => {
   assert.notEqual(settingsDigest(hostsWork(clusterConfig({ proxy: { ack: "quorum" } }))), now);
 });
 
+test("settings are the same for an operator who has their files elsewhere", () => {
+  const tls = (folder: string) => ({ cert: `${folder}/chain.pem`, key: `${folder}/key.pem` });
+  const [here, there] = ["/work space", "/home/joan/shop"].map((dir) =>
+    settingsDigest(hostsWork(clusterConfig({ dir, tls: tls(dir) }))),
+  );
+  assert.equal(here, there);
+  assert.notEqual(here, settingsDigest(hostsWork()), "with a certificate, and without");
+});
+
+test("with a certificate the role gets its files, and clients https", () => {
+  const tls = { cert: "/work space/chain.pem", key: "/work space/key.pem" };
+  const ports = { ...clusterConfig().ports, traffic: 443 };
+  const config = clusterConfig({ tls, ports });
+  const { vars } = inventory(config).all;
+  assert.deepEqual([vars.lb_proxy_tls_cert, vars.lb_proxy_tls_key], [tls.cert, tls.key]);
+  assert.equal(vars.lb_proxy_port, 443);
+  const { balancerUrl } = recordOf(hostsWork(config), null, null);
+  assert.equal(balancerUrl, "https://10.0.0.10");
+});
+
 test("more nodes than hosts listed: which are missing, and nothing is changed", () => {
   const { machines } = hostsWork();
   assert.throws(() => machinesFor(machines, 5), {

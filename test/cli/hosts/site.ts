@@ -31,6 +31,7 @@ export function clusterConfig(changes: Partial<ClusterConfig> = {}): ClusterConf
     monitoring: "auto",
     ports: { traffic: 80, admin: 1936, apps: 4567, prometheus: null, nodeExporter: null, grafana: null },
     admin: { user: "admin" },
+    tls: null,
     hosts: hostsConfig(),
     app: { kind: "reference" },
     proxy: {},
