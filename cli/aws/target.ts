@@ -76,7 +76,9 @@ async function change(
     await learn(work);
   }
   await waitForNew(wait, work, planned, context);
-  return [...planned.changes, ...left, ...(await hosts[how](config, context))];
+  // Those that went were the last of it: what stays was installed when they left.
+  const done = how === "scale" && left !== null && madeMachines(planned.plan).length === 0;
+  return [...planned.changes, ...(left ?? []), ...(done ? [] : await hosts[how](config, context))];
 }
 
 async function compare(work: Workspace, { ui }: ChangeContext): Promise<Planned> {
@@ -89,20 +91,23 @@ async function compare(work: Workspace, { ui }: ChangeContext): Promise<Planned>
   return planned;
 }
 
-/** Without a failed request; a machine that takes the place of another starts as a node without history. */
+/**
+ * Without a failed request; a machine that takes the place of another starts as a node without history.
+ * @returns what was changed on the machines that stay; null where nobody goes for good
+ */
 async function leave(
   hosts: Target,
   config: ClusterConfig,
   { plan: found }: Planned,
   context: ChangeContext,
-): Promise<readonly Change[]> {
+): Promise<readonly Change[] | null> {
   const replaced = replacedNodes(found);
   if (replaced.length > 0) {
     await using reached = await hosts.reach(config, context.signal);
     const admin = new AdminClient(reached.cluster, context.signal);
     for (const name of replaced) await admin.drain(name, false);
   }
-  return removedNodes(found).length > 0 ? await hosts.scale(config, context) : [];
+  return removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;
 }
 
 /** Those of this plan, and those that an earlier command left before anything was installed. */

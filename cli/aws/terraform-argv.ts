@@ -5,9 +5,8 @@ export const PLAN_FILE = "deploy.tfplan";
 /** Of `lbctl plan`, which may look while a deploy is at work. */
 export const LOOK_FILE = "look.tfplan";
 
-/** @param upgrade where the lock file names another version of the provider than this lbctl does */
-export function initArgs({ upgrade }: { readonly upgrade: boolean }): string[] {
-  return ["init", "-input=false", "-no-color", ...(upgrade ? ["-upgrade"] : [])];
+export function initArgs(): string[] {
+  return ["init", "-input=false", "-no-color"];
 }
 
 export function validateArgs(): string[] {

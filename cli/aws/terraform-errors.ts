@@ -51,6 +51,15 @@ const KNOWN: readonly Known[] = [
     next: () => ["aws configure list-profiles", "then set aws: { profile } in lbctl.yaml"],
   },
   {
+    code: "provider_not_genuine",
+    found: /doesn't match any of the checksums/i,
+    message: () => "expected the AWS provider's package as its maker publishes it, got another one",
+    next: () => [
+      "see where it comes from: a mirror (TF_CLI_CONFIG_FILE, provider_installation), a proxy in between",
+      "then the same command again: nothing of it was run",
+    ],
+  },
+  {
     code: "state_locked",
     found: /Error acquiring the state lock|Error locking state|state lock/i,
     message: (_, text) => lockedBy(text),

@@ -1,7 +1,8 @@
 /** `.lbctl/<name>/terraform/`: the configuration as it was synthesized, its state unless that is in S3, plan and log. */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { providerLock } from "../../infra/provider-lock.ts";
 import { AWS_PROVIDER_VERSION } from "../../infra/provider-version.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { errorCode } from "../errors.ts";
@@ -22,6 +23,8 @@ export interface Workspace {
   readonly keyFile: string;
   readonly signal: AbortSignal;
 }
+
+const LOCK_FILE = ".terraform.lock.hcl";
 
 export function terraformDir(state: StatePaths): string {
   return join(state.dir, "terraform");
@@ -47,9 +50,14 @@ export async function prepare(config: ClusterConfig, signal: AbortSignal): Promi
   await writeFileSafely(join(dir, "main.tf.json"), (await loadInfra()).synthesize(settings));
   const { region, profile } = config.aws;
   const where = { program: terraform.program, dir, region, profile };
-  const args = initArgs({ upgrade: await isOtherProvider(dir) });
-  const ran = await runTerraform(terraform, dir, args, signal);
-  if (ran.code !== 0) throw terraformError("get ready", [], ran.stderr || ran.stdout, where);
+  const isFirst = (await lockFile(dir)) === null;
+  if (isFirst || (await isOtherProvider(dir))) await writeFileSafely(join(dir, LOCK_FILE), providerLock());
+  const ran = await runTerraform(terraform, dir, initArgs(), signal);
+  if (ran.code !== 0) {
+    // Nothing was ever begun: there is nothing to destroy.
+    if (isFirst) await rm(join(dir, LOCK_FILE), { force: true });
+    throw terraformError("get ready", [], ran.stderr || ran.stdout, where);
+  }
   return { config, state, terraform, where, keyFile: key, signal };
 }
 
@@ -66,7 +74,7 @@ async function isOtherProvider(dir: string): Promise<boolean> {
 
 async function lockFile(dir: string): Promise<string | null> {
   try {
-    return await readFile(join(dir, ".terraform.lock.hcl"), "utf8");
+    return await readFile(join(dir, LOCK_FILE), "utf8");
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
     throw error;

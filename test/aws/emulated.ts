@@ -144,7 +144,7 @@ function withoutProvider(): string | false {
   try {
     const { terraform, provider } = stackOf();
     writeFileSync(join(dir, "main.tf.json"), JSON.stringify({ terraform, provider }));
-    execFileSync("terraform", initArgs({ upgrade: false }), { cwd: dir, stdio: "pipe" });
+    execFileSync("terraform", initArgs(), { cwd: dir, stdio: "pipe" });
     return false;
   } catch (error) {
     const said = error instanceof Error && "stderr" in error ? String(error.stderr) : String(error);

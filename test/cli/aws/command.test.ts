@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { AWS_PROVIDER_VERSION } from "../../../infra/provider-version.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { run } from "../lbctl.ts";
+import { NO_TERRAFORM } from "./workspace.ts";
 
 const LBCTL = join(import.meta.dirname, "../../../cli/bin.ts");
 
@@ -53,6 +55,33 @@ test("lbctl doctor: what is there, what is missing, and what brings it", async (
   assert.equal(by["AWS credentials"]?.found, "arn:aws:iam::000000000000:user/ada");
   assert.equal(by["Session Manager plugin"]?.ok, false);
   assert.match(by["Session Manager plugin"]?.mend ?? "", /install-plugin/);
+});
+
+test("another package than the published one is refused, and nothing was begun", {
+  skip: NO_TERRAFORM,
+}, async (t) => {
+  const { dir } = await bed(t);
+  const platform = `linux_${process.arch === "arm64" ? "arm64" : "amd64"}`;
+  const mirror = join(dir, "mirror");
+  const folder = join(mirror, "registry.terraform.io/hashicorp/aws", AWS_PROVIDER_VERSION, platform);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, `terraform-provider-aws_v${AWS_PROVIDER_VERSION}_x5`), "another");
+  const settings = join(dir, "terraform.rc");
+  await writeFile(
+    settings,
+    `provider_installation { filesystem_mirror { path = ${JSON.stringify(mirror)} } }\n`,
+  );
+  const env = { ...process.env, TF_CLI_CONFIG_FILE: settings };
+  const lbctl = (...args: string[]) =>
+    run(process.execPath, [LBCTL, ...args], { cwd: dir, env, timeout: 60_000 });
+  const { code, stdout } = await lbctl("plan", "--json");
+  assert.equal(code, 1);
+  assert.equal(
+    (JSON.parse(stdout) as { error: { code: string } }).error.code,
+    "provider_not_genuine",
+    stdout,
+  );
+  assert.equal((await lbctl("destroy", "--yes")).code, 0, "nothing is there to be destroyed");
 });
 
 test("without Terraform or OpenTofu: what to install", async (t) => {

@@ -32,7 +32,7 @@ export async function workspace(
     signal,
   };
   await configure(work, resources);
-  const ran = await runTerraform(terraform, dir, initArgs({ upgrade: false }), signal);
+  const ran = await runTerraform(terraform, dir, initArgs(), signal);
   if (ran.code !== 0) throw new Error(ran.stderr);
   return work;
 }
