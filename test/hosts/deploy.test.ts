@@ -105,7 +105,7 @@ test("target hosts, from nothing", { timeout: 1_800_000 }, async (t) => {
         const { child, ended } = cluster.start("deploy");
         const running = await child;
         // The first one is out since the release before.
-      await until(() => record(cluster).takenOut.includes("app2"), {
+        await until(() => record(cluster).takenOut.includes("app2"), {
           timeout: 600_000,
           what: "a node being upgraded",
         });
