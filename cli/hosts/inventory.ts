@@ -85,6 +85,10 @@ function settingsOf({
     lb_app_kind: app.kind,
     lb_app_port: ports.apps,
     ...(app.kind === "directory" ? { lb_app_command: app.command } : {}),
+    // The firewall has to close the ports that there are, not the ones by default.
+    hardening_traffic_port: ports.traffic,
+    hardening_admin_port: ports.admin,
+    hardening_app_port: ports.apps,
     hardening_admin_addresses: machines.adminAddresses,
     prometheus_source: machines.prometheus,
     grafana_source: machines.grafana,

@@ -120,6 +120,18 @@ test("with a certificate the role gets its files, and clients https", () => {
   assert.equal(balancerUrl, "https://10.0.0.10");
 });
 
+test("the firewall follows the ports of lbctl.yaml", () => {
+  const ports = { ...clusterConfig().ports, traffic: 8080, admin: 2036, apps: 4600 };
+  const { vars } = inventory(clusterConfig({ ports })).all;
+  for (const [role, firewall, port] of [
+    ["lb_proxy_port", "hardening_traffic_port", 8080],
+    ["lb_proxy_admin_port", "hardening_admin_port", 2036],
+    ["lb_app_port", "hardening_app_port", 4600],
+  ] as const) {
+    assert.deepEqual([vars[role], vars[firewall]], [port, port], firewall);
+  }
+});
+
 test("more nodes than hosts listed: which are missing, and nothing is changed", () => {
   const { machines } = hostsWork();
   assert.throws(() => machinesFor(machines, 5), {
