@@ -8,7 +8,7 @@ import { makeStateDir } from "../state.ts";
 import type { Change, ChangeContext } from "../target.ts";
 import { nodeNames, proxySettings } from "../tools/proxy-config.ts";
 import { urlHost } from "../tools/url-host.ts";
-import { Deployment } from "./deployment.ts";
+import { adminAccess, Deployment } from "./deployment.ts";
 import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
@@ -100,13 +100,10 @@ export function recordOf(
     throw balancerLost({ name: config.name, address: machines.balancer.address });
   const url = new URL(`${config.tls ? "https" : "http"}://${urlHost(machines.traffic)}`);
   url.port = String(config.ports.traffic);
-  const now = {
-    balancerUrl: url.origin,
-    adminPort: config.ports.admin,
-    adminUser: config.admin.user,
-    target: config.target,
-  };
-  return { ...(theirs ?? local ?? emptyRecord(config.name)), ...now };
+  const now = { balancerUrl: url.origin, target: config.target };
+  // Where the balancer is asked now: only once it runs with another port or user does the record say so.
+  const { adminPort, adminUser } = theirs ?? adminAccess(config);
+  return { ...(theirs ?? local ?? emptyRecord(config.name)), ...now, adminPort, adminUser };
 }
 
 function balancerLost({ name, address }: { readonly name: string; readonly address: string }): UserError {

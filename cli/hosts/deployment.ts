@@ -1,7 +1,9 @@
 /** A deploy under way: what is recorded, what was changed, and the tools that its steps share. */
 import { stringify } from "yaml";
-import { AdminClient } from "../admin-client.ts";
+import type { Status } from "../../proxy/api.ts";
+import { type AdminAccess, AdminClient } from "../admin-client.ts";
 import type { Asked } from "../balancer-waits.ts";
+import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { writeFileSafely, writeJson } from "../state.ts";
 import type { Change, Reached } from "../target.ts";
@@ -15,12 +17,21 @@ import type { HostSession } from "./session.ts";
 import type { Site } from "./site.ts";
 import { reachByTunnel } from "./tunnel.ts";
 
+/** How the balancer's admin API is asked. */
+type AdminRecord = Pick<HostsRecord, "adminPort" | "adminUser">;
+
+/** As lbctl.yaml wants it. */
+export function adminAccess({ ports, admin }: ClusterConfig): AdminRecord {
+  return { adminPort: ports.admin, adminUser: admin.user };
+}
+
 export class Deployment implements AsyncDisposable {
   readonly site: Site;
   readonly #session: HostSession;
   readonly #changes: TaskChange[] = [];
   #record: HostsRecord;
   #reached: Reached | null = null;
+  #access: AdminAccess | null = null;
 
   constructor(site: Site, session: HostSession, record: HostsRecord) {
     this.site = site;
@@ -46,20 +57,72 @@ export class Deployment implements AsyncDisposable {
 
   async play(options: PlaybookOptions): Promise<readonly TaskChange[]> {
     const changes = await runPlaybook(this.site, options);
-    if (!options.check) this.#changes.push(...changes);
+    if (options.check) return changes;
+    this.#changes.push(...changes);
+    if (options.playbook === "balancer" && this.#moves()) {
+      await this.#askAt(adminAccess(this.site.config));
+      await this.save({});
+    }
     return changes;
+  }
+
+  /** Null: nobody listens, neither where the record says nor, where a deploy was cut, where lbctl.yaml does. */
+  async statusUnlessHung(): Promise<Status | null> {
+    const recorded = this.#record;
+    const status = await this.#answer();
+    if (status || !this.#moves()) return status;
+    await this.#askAt(adminAccess(this.site.config));
+    const moved = await this.#answer();
+    if (!moved) await this.#askAt(recorded);
+    return moved;
   }
 
   /** By one tunnel for the whole deploy. */
   async ask(): Promise<Asked> {
     this.#reached ??= await reachByTunnel(this.site, this.#record);
+    this.#access ??= this.#accessNow(this.#reached);
     const { signal } = this.site;
     return {
-      admin: new AdminClient(this.#reached.cluster, signal),
+      admin: new AdminClient(this.#access, signal),
       signal,
       watch: async () => undefined,
       silence: async () => silence(),
     };
+  }
+
+  /** Goes along when the balancer gets another port: steps keep their client meanwhile. */
+  #accessNow({ cluster }: Reached): AdminAccess {
+    const now = () => this.#reached?.cluster ?? cluster;
+    return {
+      get adminUrl() {
+        return now().adminUrl;
+      },
+      get adminUser() {
+        return now().adminUser;
+      },
+      adminPasswordFile: cluster.adminPasswordFile,
+    };
+  }
+
+  /** Whether the balancer is to be asked in another way than until now. */
+  #moves(): boolean {
+    const { adminPort, adminUser } = adminAccess(this.site.config);
+    return adminPort !== this.#record.adminPort || adminUser !== this.#record.adminUser;
+  }
+
+  async #askAt({ adminPort, adminUser }: AdminRecord): Promise<void> {
+    this.#record = { ...this.#record, adminPort, adminUser };
+    const before = this.#reached;
+    this.#reached = before && (await reachByTunnel(this.site, this.#record));
+    await before?.[Symbol.asyncDispose]();
+  }
+
+  async #answer(): Promise<Status | null> {
+    const { admin } = await this.ask();
+    return await admin.statusUnlessHung().catch((error: unknown) => {
+      if (this.#moves() && error instanceof UserError && error.code === "wrong_password") return null;
+      throw error;
+    });
   }
 
   get changes(): readonly Change[] {

@@ -2,6 +2,7 @@
  * Brings a cluster on hosts to its goal, by steps that can each be stopped and done again: what is wanted is recorded
  * before it is done, new hosts are ready before the balancer hears of them, and serving nodes change one at a time.
  */
+import { Hung } from "../admin-errors.ts";
 import { nodesOf, reloadRefused, untilInSync, untilReady } from "../balancer-waits.ts";
 import { UserError } from "../errors.ts";
 import type { Change, ChangeContext } from "../target.ts";
@@ -71,9 +72,16 @@ export async function installOn(deployment: Deployment, context: ChangeContext):
   return deployment.changes;
 }
 
+/** A deployed balancer that listens and is silent has too much to do, perhaps, and serves all the same. */
 async function isServing(deployment: Deployment): Promise<boolean> {
-  if (deployment.record.nodes.length === 0) return false;
-  return (await (await deployment.ask()).admin.statusIfUp()) !== null;
+  const { nodes, releases } = deployment.record;
+  if (nodes.length === 0) return false;
+  try {
+    return (await deployment.statusUnlessHung()) !== null;
+  } catch (error) {
+    if (error instanceof Hung) return releases !== null;
+    throw error;
+  }
 }
 
 /** All new ones at the same time: they serve nobody yet. */

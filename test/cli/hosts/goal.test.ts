@@ -173,3 +173,11 @@ test("the host's record wins over the state directory's", () => {
   const theirs = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
   assert.equal(recordOf(hostsWork(), theirs, local).nodes.length, 2);
 });
+
+test("another admin port is none to ask at before the balancer runs with it", () => {
+  const config = clusterConfig({ ports: { ...clusterConfig().ports, admin: 2036 }, admin: { user: "ada" } });
+  const theirs = recordWith({ app1: "10.0.0.11" });
+  const { adminPort, adminUser } = recordOf(hostsWork(config), theirs, null);
+  assert.deepEqual([adminPort, adminUser], [1936, "admin"]);
+  assert.equal(recordOf(hostsWork(config), null, null).adminPort, 2036, "of the first deploy");
+});
