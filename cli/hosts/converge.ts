@@ -13,7 +13,7 @@ import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
 import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
-import { emptyRecord, type HostsRecord, readRecord } from "./record.ts";
+import { emptyRecord, type HostsRecord, type Releases, readRecord } from "./record.ts";
 import { currentRelease, type Release, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
 import { reachByTunnel } from "./tunnel.ts";
@@ -35,14 +35,20 @@ export function scaleHosts(work: HostsWork, context: ChangeContext): Promise<rea
 }
 
 export function rollbackHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
-  return converge(work, context, "rollback", ({ installing, releases, before }) => {
-    const back = installing ? releases : before;
+  return converge(work, context, "rollback", (record) => {
+    const back = releaseBefore(record);
     if (back) return releaseOf(work.config, work.state, back);
     throw new UserError("expected a release before the one that runs, got none", {
       code: "no_release_before",
       next: ["lbctl deploy   # with the lbctl, or the app, that you want"],
     });
   });
+}
+
+/** One that was cut goes on; what a deploy began and did not finish is gone back from to what ran. */
+export function releaseBefore({ installing, rollingBack, releases, before }: HostsRecord): Releases | null {
+  if (installing === null) return before;
+  return rollingBack ? installing : releases;
 }
 
 async function converge(
@@ -60,7 +66,7 @@ async function converge(
     const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
     await ensureAdminPassword(work, prepared.facts);
     await using deployment = new Deployment(site, session, record);
-    return await installOn(deployment, context);
+    return await installOn(deployment, context, command === "rollback");
   });
 }
 

@@ -20,7 +20,11 @@ import { rollSteps } from "./roll.ts";
 import { smokeTest } from "./smoke-test.ts";
 
 /** @returns what was changed on the hosts: nothing, if all was so already */
-export async function installOn(deployment: Deployment, context: ChangeContext): Promise<readonly Change[]> {
+export async function installOn(
+  deployment: Deployment,
+  context: ChangeContext,
+  rollingBack: boolean,
+): Promise<readonly Change[]> {
   const { ui } = context;
   const { site } = deployment;
   const goal = nodeGoal(deployment.record, site.apps);
@@ -30,6 +34,7 @@ export async function installOn(deployment: Deployment, context: ChangeContext):
   refuseUnknownData(deployment, goal.entering);
   await deployment.save({
     installing: site.release.names,
+    rollingBack,
     entering: goal.entering.map(nameOf),
     leaving: [...goal.leaving, ...goal.replaced].map(nameOf),
   });
@@ -154,6 +159,7 @@ async function finish(deployment: Deployment): Promise<void> {
     releases: names,
     before: record.releases && !sameReleases(record.releases, names) ? record.releases : record.before,
     installing: null,
+    rollingBack: false,
     entering: [],
     leaving: [],
     settings: settingsDigest(site),

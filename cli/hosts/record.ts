@@ -41,6 +41,8 @@ export interface HostsRecord {
   readonly releases: Releases | null;
   /** What a deploy began to install and has not finished. */
   readonly installing: Releases | null;
+  /** It is `lbctl rollback` that installs: run again it goes on, instead of back from there. Missing in older records. */
+  readonly rollingBack?: boolean;
   /** What ran before `releases`. */
   readonly before: Releases | null;
 }
@@ -59,6 +61,7 @@ export function emptyRecord(
     settings: null,
     releases: null,
     installing: null,
+    rollingBack: false,
     before: null,
   };
 }

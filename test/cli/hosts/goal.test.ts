@@ -1,7 +1,7 @@
 /** Which hosts get what: pure parts of target hosts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { recordOf } from "../../../cli/hosts/converge.ts";
+import { recordOf, releaseBefore } from "../../../cli/hosts/converge.ts";
 import { nodeGoal, nodesFor, nodeUrl } from "../../../cli/hosts/goal.ts";
 import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
 import { machinesFor } from "../../../cli/hosts/machines.ts";
@@ -180,4 +180,13 @@ test("another admin port is none to ask at before the balancer runs with it", ()
   const { adminPort, adminUser } = recordOf(hostsWork(config), theirs, null);
   assert.deepEqual([adminPort, adminUser], [1936, "admin"]);
   assert.equal(recordOf(hostsWork(config), null, null).adminPort, 2036, "of the first deploy");
+});
+
+test("rollback: to what ran before, from a deploy that was cut to what ran, and on where it was cut itself", () => {
+  const [older, newer, newest] = ["1", "2", "3"].map((proxy) => ({ proxy, app: null }));
+  assert.ok(older && newer && newest);
+  const deployed = recordWith({}, { releases: newer, before: older });
+  assert.deepEqual(releaseBefore(deployed), older);
+  assert.deepEqual(releaseBefore({ ...deployed, installing: newest }), newer);
+  assert.deepEqual(releaseBefore({ ...deployed, installing: older, rollingBack: true }), older);
 });
