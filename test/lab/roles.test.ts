@@ -231,6 +231,15 @@ test("a run that was cut off halfway is mended by the next: it looks at what is 
   await cluster.inSync();
 });
 
+test("a firewall that a run wrote and did not load is loaded by the next", async () => {
+  books.release("1", { hardening_admin_addresses: ["192.0.2.9"] });
+  succeeded(await books.play("hosts", "--tags=preflight,install,configure"));
+  const loaded = () => balancer.shell("nft list table inet lbctl");
+  assert.doesNotMatch(loaded(), /192\.0\.2\.9/);
+  succeeded(await books.play("hosts"));
+  assert.match(loaded(), /192\.0\.2\.9/);
+});
+
 test("destroy leaves nothing of lbctl on the hosts; a second one finds nothing to do", async () => {
   succeeded(await books.play("destroy"));
   const places =
