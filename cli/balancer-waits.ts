@@ -97,7 +97,11 @@ export async function untilReloaded({ admin, signal }: Asked, before: number): P
 export function reloadRefused(problems: readonly string[]): UserError {
   return new UserError(
     "expected the balancer to take its new config, got a refusal; it goes on with the old one",
-    { problems, next: ["correct lbctl.yaml, then: lbctl deploy", "lbctl logs balancer"] },
+    {
+      code: "config_refused",
+      problems,
+      next: ["correct lbctl.yaml, then: lbctl deploy", "lbctl logs balancer"],
+    },
   );
 }
 

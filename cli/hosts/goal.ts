@@ -1,6 +1,8 @@
 /** Which nodes come, stay and go: pure, from what is recorded and what is wanted. */
 
+import type { Status } from "../../proxy/api.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
+import { UserError } from "../errors.ts";
 import { urlHost } from "../tools/url-host.ts";
 import type { Machine } from "./machines.ts";
 import type { HostsRecord, RecordedNode } from "./record.ts";
@@ -48,4 +50,35 @@ export function nodesFor(
 
 export function nodeUrl({ ports }: ClusterConfig, { inside }: Machine): string {
   return `http://${urlHost(inside)}:${ports.apps}`;
+}
+
+/**
+ * The balancer knows nodes again by name and url. Had all of them another, nobody it trusts could give them their state.
+ * @param status of the balancer: right about what it knows, where a deploy before was refused
+ * @throws UserError before anything is changed
+ */
+export function refuseOnlyNewUrls(
+  config: ClusterConfig,
+  record: HostsRecord,
+  staying: readonly Machine[],
+  status: Pick<Status, "nodes"> | null,
+): void {
+  if (record.releases === null && status === null) return;
+  const known = new Map((status ?? record).nodes.map(({ name, url }) => [name, url]));
+  const moved = staying.filter((machine) => known.get(machine.name) !== nodeUrl(config, machine));
+  if (staying.length === 0 || moved.length < staying.length) return;
+  throw new UserError(
+    "expected a node that keeps its url while the cluster holds data, got another for each",
+    {
+      code: "node_urls_changed",
+      problems: moved.map(
+        (machine) =>
+          `${machine.name}: ${nodeUrl(config, machine)}, until now ${known.get(machine.name) ?? "none"}`,
+      ),
+      next: [
+        "put ports: { apps: … } and the hosts' addresses in lbctl.yaml back: nothing was changed",
+        "or begin anew, without what the nodes hold: lbctl destroy, then lbctl deploy",
+      ],
+    },
+  );
 }

@@ -2,6 +2,7 @@
  * Brings a cluster on hosts to its goal, by steps that can each be stopped and done again: what is wanted is recorded
  * before it is done, new hosts are ready before the balancer hears of them, and serving nodes change one at a time.
  */
+import type { Status } from "../../proxy/api.ts";
 import { Hung } from "../admin-errors.ts";
 import { nodesOf, reloadRefused, untilInSync, untilReady } from "../balancer-waits.ts";
 import { UserError } from "../errors.ts";
@@ -9,7 +10,7 @@ import type { Change, ChangeContext } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { Step } from "../ui.ts";
 import type { Deployment } from "./deployment.ts";
-import { nodeGoal, nodesFor } from "./goal.ts";
+import { nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
 import { machinesOf } from "./install-machines.ts";
 import { sameReleases, settingsDigest } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
@@ -29,7 +30,9 @@ export async function installOn(
   const { site } = deployment;
   const goal = nodeGoal(deployment.record, site.apps);
   // Nobody is served yet, or any more: all of them at once.
-  const serving = (await isServing(deployment)) ? goal.staying : [];
+  const status = await lookAtBalancer(deployment);
+  refuseOnlyNewUrls(site.config, deployment.record, goal.staying, status === "hangs" ? null : status);
+  const serving = status === null ? [] : goal.staying;
   const idle = site.apps.filter((machine) => !serving.includes(machine));
   refuseUnknownData(deployment, goal.entering);
   await deployment.save({
@@ -77,14 +80,14 @@ export async function installOn(
   return deployment.changes;
 }
 
-/** A deployed balancer that listens and is silent has too much to do, perhaps, and serves all the same. */
-async function isServing(deployment: Deployment): Promise<boolean> {
+/** @returns null where it serves nobody. A deployed one that hangs has too much to do, perhaps, and serves all the same. */
+async function lookAtBalancer(deployment: Deployment): Promise<Status | "hangs" | null> {
   const { nodes, releases } = deployment.record;
-  if (nodes.length === 0) return false;
+  if (nodes.length === 0) return null;
   try {
-    return (await deployment.statusUnlessHung()) !== null;
+    return await deployment.statusUnlessHung();
   } catch (error) {
-    if (error instanceof Hung) return releases !== null;
+    if (error instanceof Hung) return releases === null ? null : "hangs";
     throw error;
   }
 }
@@ -112,10 +115,15 @@ async function installBalancer(
 ): Promise<void> {
   const startedAt = Date.now();
   await deployment.save({ nodes });
-  await deployment.play({ playbook: "balancer", say });
-  const { reload } = (await (await deployment.ask()).admin.statusIfUp()) ?? {};
-  // The host's clock may be behind ours.
-  if (reload && !reload.ok && reload.at > startedAt - 60_000) throw reloadRefused(reload.problems);
+  try {
+    await deployment.play({ playbook: "balancer", say });
+  } catch (error) {
+    deployment.site.signal.throwIfAborted();
+    const { reload } = (await (await deployment.ask()).admin.statusIfUp().catch(() => null)) ?? {};
+    // The host's clock may be behind ours.
+    if (reload && !reload.ok && reload.at > startedAt - 60_000) throw reloadRefused(reload.problems);
+    throw error;
+  }
 }
 
 function inSync(deployment: Deployment, wanted: readonly RecordedNode[]): Step {

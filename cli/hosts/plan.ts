@@ -5,7 +5,7 @@ import { makeStateDir } from "../state.ts";
 import type { Change, ChangeContext } from "../target.ts";
 import { wantedApps, withLeaving } from "./converge.ts";
 import { writeInventory } from "./deployment.ts";
-import { nodeGoal, nodesFor } from "./goal.ts";
+import { nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
 import { runPlaybook } from "./playbook.ts";
 import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
 import { type HostsRecord, readRecord } from "./record.ts";
@@ -16,6 +16,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
   const apps = wantedApps(work);
   await makeStateDir(work.state);
   const record = await readRecord(work.state);
+  if (record) refuseOnlyNewUrls(work.config, record, nodeGoal(record, apps).staying, null);
   const prepared = await prepare(work, withLeaving(work, apps, record), context);
   await ensureAdminPassword(work, prepared.facts);
   const release = currentRelease(work.config, work.state);

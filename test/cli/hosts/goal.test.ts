@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { recordOf, releaseBefore } from "../../../cli/hosts/converge.ts";
-import { nodeGoal, nodesFor, nodeUrl } from "../../../cli/hosts/goal.ts";
+import { nodeGoal, nodesFor, nodeUrl, refuseOnlyNewUrls } from "../../../cli/hosts/goal.ts";
 import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
 import { machinesFor } from "../../../cli/hosts/machines.ts";
 import type { Release } from "../../../cli/hosts/releases.ts";
+import type { Status } from "../../../proxy/api.ts";
 import { clusterConfig, entry, hostsConfig, hostsWork, recordWith } from "./site.ts";
 
 const RELEASE: Release = {
@@ -189,4 +190,24 @@ test("rollback: to what ran before, from a deploy that was cut to what ran, and 
   assert.deepEqual(releaseBefore(deployed), older);
   assert.deepEqual(releaseBefore({ ...deployed, installing: newest }), newer);
   assert.deepEqual(releaseBefore({ ...deployed, installing: older, rollingBack: true }), older);
+});
+
+test("other urls for all nodes are refused, for one they are not; what the balancer says it knows counts", () => {
+  const config = clusterConfig({ ports: { ...clusterConfig().ports, apps: 4600 } });
+  const { apps } = hostsWork(config).machines;
+  const releases = { proxy: "1", app: "1" };
+  const nodes = { app1: "10.0.0.11", app2: "10.0.0.12", app3: "10.0.0.13" };
+  const record = recordWith(nodes, { releases });
+  const check = (status: Parameters<typeof refuseOnlyNewUrls>[3], of = record, wanted = config) =>
+    refuseOnlyNewUrls(wanted, of, nodeGoal(of, apps).staying, status);
+  assert.throws(() => check(null), {
+    code: "node_urls_changed",
+    message: "expected a node that keeps its url while the cluster holds data, got another for each",
+  });
+  check(null, recordWith(nodes), config);
+  check(null, record, clusterConfig());
+  const said = nodesFor(config, record, apps) as unknown as Pick<Status, "nodes">["nodes"];
+  check({ nodes: said });
+  assert.throws(() => check({ nodes: said }, record, clusterConfig()), { code: "node_urls_changed" });
+  check(null, recordWith({ ...nodes, app3: "10.9.9.9" }, { releases }), clusterConfig());
 });
