@@ -13,9 +13,10 @@ import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
 import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
-import { emptyRecord, type HostsRecord, type Releases, readRecord } from "./record.ts";
-import { currentRelease, type Release, releaseOf } from "./releases.ts";
+import { deployedRecord, emptyRecord, type HostsRecord, type Releases, readRecord } from "./record.ts";
+import { currentRelease, type Release, refuseMissing, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
+import type { Site } from "./site.ts";
 import { reachByTunnel } from "./tunnel.ts";
 import type { HostsWork } from "./work.ts";
 
@@ -34,8 +35,10 @@ export function scaleHosts(work: HostsWork, context: ChangeContext): Promise<rea
   );
 }
 
-export function rollbackHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
-  return converge(work, context, "rollback", (record) => {
+/** Another operator may begin with it: the balancer's host knows what is deployed. */
+export async function rollbackHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
+  if (await readRecord(work.state)) await deployedRecord(work.config);
+  return await converge(work, context, "rollback", (record) => {
     const back = releaseBefore(record);
     if (back) return releaseOf(work.config, work.state, back);
     throw new UserError("expected a release before the one that runs, got none", {
@@ -64,10 +67,18 @@ async function converge(
   return await withSession(work, command, async (session, signal) => {
     const record = recordOf(work, session.deployed, local);
     const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
+    checkRelease(site);
     await ensureAdminPassword(work, prepared.facts);
     await using deployment = new Deployment(site, session, record);
     return await installOn(deployment, context, command === "rollback");
   });
+}
+
+function checkRelease({ config, release, facts, machines, apps }: Site): void {
+  const balancer = facts.find(({ machine }) => machine === machines.balancer);
+  if (!balancer) throw new Error("expected facts of the balancer's host, got none");
+  const ofApps = facts.filter(({ machine }) => apps.includes(machine));
+  refuseMissing(config.app, release, balancer, ofApps);
 }
 
 /** @throws UserError where fewer hosts are listed than nodes wanted */

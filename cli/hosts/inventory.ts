@@ -63,7 +63,7 @@ function variablesOf(input: InventoryInput): Record<string, unknown> {
     },
     node_runtime_binaries: nodeBinaries,
     lb_proxy_version: names.proxy,
-    lb_proxy_bundle: proxyBundle,
+    ...(proxyBundle === null ? {} : { lb_proxy_bundle: proxyBundle }),
     ...(names.app === null ? {} : { lb_app_version: names.app }),
     ...(appBundle === null ? {} : { lb_app_bundle: appBundle }),
     ...(appDirectory === null ? {} : { lb_app_directory: appDirectory }),

@@ -19,6 +19,8 @@ export interface Facts {
   readonly becomes: boolean;
   /** There is data of an app from before. */
   readonly hasAppData: boolean;
+  /** Whole ones that are there: `proxy/0.1.0-3f2a9c41`, `app/…` */
+  readonly releases: readonly string[];
   /** Of a balancer that runs there. */
   readonly adminPassword: string | null;
 }
@@ -35,6 +37,7 @@ echo "systemd=$([ -d /run/systemd/system ] && echo yes)"
 echo "python=$(command -v python3)"
 echo "free=$(df -Pk /opt/lbctl /opt /var/lib 2>/dev/null | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)"
 echo "data=$(ls -A /var/lib/lb-app 2>/dev/null | head -n 1)"
+echo "releases=$(cd /opt/lbctl 2>/dev/null && ls -d proxy/releases/*/proxy.mjs app/releases/*/app.mjs app/releases/*/app 2>/dev/null | tr '\\n' ' ')"
 `;
 const PASSWORD = `echo "password=$(cat /etc/lbctl/admin.password 2>/dev/null)"\n`;
 
@@ -70,6 +73,7 @@ async function look(work: HostsWork, machine: Machine): Promise<Facts> {
     architecture: get("architecture"),
     becomes: get("sudo") !== "0",
     hasAppData: get("data") !== "",
+    releases: get("releases").split(" ").filter(Boolean).map(releaseAt),
     adminPassword: get("password") || null,
   };
 }
@@ -111,4 +115,10 @@ function check(machine: Machine, get: (name: string) => string): void {
 function splitOnce(line: string): [string, string] {
   const at = line.indexOf("=");
   return [line.slice(0, at), line.slice(at + 1)];
+}
+
+/** @param path `proxy/releases/0.1.0-3f2a9c41/proxy.mjs` */
+function releaseAt(path: string): string {
+  const [kind, , name] = path.split("/");
+  return `${kind}/${name}`;
 }

@@ -6,15 +6,18 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { packageRoot, packageVersion } from "../package.ts";
 import type { StatePaths } from "../state.ts";
+import type { Facts } from "./probe.ts";
 import type { HostsRecord, Releases } from "./record.ts";
+
+type HasReleases = Pick<Facts, "machine" | "releases">;
 
 export interface Release {
   readonly names: Releases;
-  /** The balancer's one file. */
-  readonly proxyBundle: string;
-  /** The reference app's; null for another. */
+  /** The balancer's one file; null where it is on the hosts alone. */
+  readonly proxyBundle: string | null;
+  /** The reference app's; null for another, or where it is on the hosts alone. */
   readonly appBundle: string | null;
-  /** The folder of the user's own app. */
+  /** The folder of the user's own app; null likewise, or where another version of the app is in it. */
   readonly appDirectory: string | null;
 }
 
@@ -29,18 +32,52 @@ export function currentRelease(config: ClusterConfig, state: StatePaths): Releas
   return releaseOf(config, state, { proxy, app: name });
 }
 
-/** One that was there before. */
+/** One that was there before: another operator has its bundles elsewhere, and the hosts keep theirs. */
 export function releaseOf(config: ClusterConfig, state: StatePaths, names: Releases): Release {
   return { names, ...filesOf(config, state, names) };
 }
 
 function filesOf({ app, dir }: ClusterConfig, state: StatePaths, names: Releases): Omit<Release, "names"> {
-  return {
-    proxyBundle: join(folderOf(state, names.proxy), "proxy.mjs"),
-    appBundle:
-      app.kind === "reference" && names.app !== null ? join(folderOf(state, names.app), "app.mjs") : null,
-    appDirectory: app.kind === "directory" ? resolve(dir, app.directory) : null,
+  const bundle = (name: string, file: string) => {
+    const path = join(folderOf(state, name), file);
+    return existsSync(path) ? path : null;
   };
+  const directory = app.kind === "directory" ? resolve(dir, app.directory) : null;
+  const same = directory !== null && existsSync(directory) && folderName(directory) === names.app;
+  return {
+    proxyBundle: bundle(names.proxy, "proxy.mjs"),
+    appBundle: app.kind === "reference" && names.app !== null ? bundle(names.app, "app.mjs") : null,
+    appDirectory: same ? directory : null,
+  };
+}
+
+/** @throws UserError before anything is changed, where a host lacks a release that is not here either */
+export function refuseMissing(
+  { kind }: ClusterConfig["app"],
+  { names, proxyBundle, appBundle, appDirectory }: Release,
+  balancer: HasReleases,
+  apps: readonly HasReleases[],
+): void {
+  const lacking = (hosts: readonly HasReleases[], release: string) =>
+    hosts
+      .filter(({ releases }) => !releases.includes(release))
+      .map(({ machine }) => `${machine.name} has no ${release}`);
+  const problems = [
+    ...(proxyBundle === null ? lacking([balancer], `proxy/${names.proxy}`) : []),
+    ...(kind !== "none" && names.app !== null && appBundle === null && appDirectory === null
+      ? lacking(apps, `app/${names.app}`)
+      : []),
+  ];
+  if (problems.length === 0) return;
+  throw new UserError("expected the release here or on each of its hosts, got neither; nothing was changed", {
+    code: "release_not_at_hand",
+    problems,
+    next: [
+      "run the same command where it was deployed from: its state directory (.lbctl) has the release",
+      "or, with an app of your own, put that version into its directory again",
+      "or go to another one: lbctl deploy, with the lbctl or the app that you want",
+    ],
+  });
 }
 
 /** Bundles that neither runs nor is gone back to. */

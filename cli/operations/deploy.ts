@@ -26,7 +26,6 @@ export async function rollback(configFlag: string | undefined, context: ChangeCo
   const config = await loadClusterConfig(configFlag);
   checkCertificate(config);
   const target = await targetOf(config);
-  await target.find(config);
   const changes = await changeAlone(config, "rollback", () => target.rollback(config, context));
   return { changes, cluster: await target.find(config), dashboards: await target.dashboards(config) };
 }

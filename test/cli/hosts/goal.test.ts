@@ -5,7 +5,7 @@ import { recordOf, releaseBefore } from "../../../cli/hosts/converge.ts";
 import { nodeGoal, nodesFor, nodeUrl, refuseOnlyNewUrls } from "../../../cli/hosts/goal.ts";
 import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
 import { machinesFor } from "../../../cli/hosts/machines.ts";
-import type { Release } from "../../../cli/hosts/releases.ts";
+import { type Release, refuseMissing } from "../../../cli/hosts/releases.ts";
 import type { Status } from "../../../proxy/api.ts";
 import { clusterConfig, entry, hostsConfig, hostsWork, recordWith } from "./site.ts";
 
@@ -32,6 +32,7 @@ function inventory(config = clusterConfig()): Inventory {
     architecture: "x86_64",
     becomes: machine.name !== "app2",
     hasAppData: false,
+    releases: [],
     adminPassword: null,
   }));
   const nodeBinaries = { x86_64: { path: "/node", sha256: "ab" } };
@@ -210,4 +211,24 @@ test("other urls for all nodes are refused, for one they are not; what the balan
   check({ nodes: said });
   assert.throws(() => check({ nodes: said }, record, clusterConfig()), { code: "node_urls_changed" });
   check(null, recordWith({ ...nodes, app3: "10.9.9.9" }, { releases }), clusterConfig());
+});
+
+test("a release that is not here is gone back to where each host that needs it has it, and nowhere else", () => {
+  const { balancer, apps } = hostsWork().machines;
+  const onHosts: Release = { ...RELEASE, proxyBundle: null, appBundle: null };
+  const has = (machine: (typeof apps)[number], ...releases: string[]) => ({ machine, releases });
+  const proxy = has(balancer, "proxy/1.0.0-aaaa");
+  const [first, second] = apps;
+  assert.ok(first && second);
+  const check = (release: Release, ...others: ReturnType<typeof has>[]) =>
+    refuseMissing({ kind: "reference" }, release, proxy, others);
+  check(onHosts, has(first, "app/1.0.0-bbbb"), has(second, "app/0.9.0-0000", "app/1.0.0-bbbb"));
+  check(RELEASE, has(first));
+  assert.throws(() => check(onHosts, has(first, "app/1.0.0-bbbb"), has(second, "app/0.9.0-0000")), {
+    code: "release_not_at_hand",
+    problems: ["app2 has no app/1.0.0-bbbb"],
+  });
+  refuseMissing({ kind: "none" }, { ...onHosts, names: { proxy: "1.0.0-aaaa", app: null } }, proxy, [
+    has(first),
+  ]);
 });
