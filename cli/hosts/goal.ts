@@ -5,7 +5,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { urlHost } from "../tools/url-host.ts";
 import type { Machine } from "./machines.ts";
-import type { HostsRecord, RecordedNode } from "./record.ts";
+import { type HostsRecord, type RecordedNode, type Releases, sameReleases } from "./record.ts";
 
 export interface NodeGoal {
   /** Not known to the balancer yet. */
@@ -81,4 +81,14 @@ export function refuseOnlyNewUrls(
       ],
     },
   );
+}
+
+/** Once `next` runs. Never one of which no answer came: the release before that one stays. */
+export function releaseToGoBackTo(
+  { releases, before, answered = true }: HostsRecord,
+  next: Releases,
+): Releases | null {
+  if (releases === null || sameReleases(releases, next)) return before;
+  if (answered) return releases;
+  return sameReleases(before, next) ? null : before;
 }

@@ -10,9 +10,9 @@ import type { Change, ChangeContext } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { Step } from "../ui.ts";
 import type { Deployment } from "./deployment.ts";
-import { nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
+import { nodeGoal, nodesFor, refuseOnlyNewUrls, releaseToGoBackTo } from "./goal.ts";
 import { machinesOf } from "./install-machines.ts";
-import { sameReleases, settingsDigest } from "./inventory.ts";
+import { settingsDigest } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
 import type { RecordedNode } from "./record.ts";
 import { removeOldReleases } from "./releases.ts";
@@ -74,7 +74,10 @@ export async function installOn(
   await ui.steps([
     {
       title: "Send a read through the balancer",
-      run: async (_, note) => note(await smokeTest(site, deployment.record)),
+      run: async (_, note) => {
+        note(await smokeTest(site, deployment.record));
+        await deployment.save({ answered: true });
+      },
     },
   ]);
   return deployment.changes;
@@ -165,7 +168,8 @@ async function finish(deployment: Deployment): Promise<void> {
   await deployment.save({
     nodes: record.nodes.filter(({ name }) => nodesOf(status, [name]).length > 0),
     releases: names,
-    before: record.releases && !sameReleases(record.releases, names) ? record.releases : record.before,
+    before: releaseToGoBackTo(record, names),
+    answered: false,
     installing: null,
     rollingBack: false,
     entering: [],

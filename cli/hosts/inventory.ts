@@ -5,7 +5,7 @@ import type { StatePaths } from "../state.ts";
 import { proxySettings } from "../tools/proxy-config.ts";
 import { sshOptionText } from "../tools/ssh.ts";
 import { accessOf, type Machine } from "./machines.ts";
-import type { RecordedNode, Releases } from "./record.ts";
+import type { RecordedNode } from "./record.ts";
 import type { Site } from "./site.ts";
 
 export interface InventoryInput
@@ -127,10 +127,6 @@ export function checked(config: InventoryInput["config"], state: StatePaths) {
     nodes,
   };
   return checkConfig(given, state.dir);
-}
-
-export function sameReleases(a: Releases | null, b: Releases | null): boolean {
-  return a !== null && b !== null && a.proxy === b.proxy && a.app === b.app;
 }
 
 function digest(value: unknown): string {

@@ -45,6 +45,12 @@ export interface HostsRecord {
   readonly rollingBack?: boolean;
   /** What ran before `releases`. */
   readonly before: Releases | null;
+  /** False: no node's answer came through the balancer at the end of the deploy of `releases`. Missing in older records. */
+  readonly answered?: boolean;
+}
+
+export function sameReleases(a: Releases | null, b: Releases | null): boolean {
+  return a !== null && b !== null && a.proxy === b.proxy && a.app === b.app;
 }
 
 /** Of a cluster of which nothing is there yet. */

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { recordOf, releaseBefore } from "../../../cli/hosts/converge.ts";
-import { nodeGoal, nodesFor, nodeUrl, refuseOnlyNewUrls } from "../../../cli/hosts/goal.ts";
+import {
+  nodeGoal,
+  nodesFor,
+  nodeUrl,
+  refuseOnlyNewUrls,
+  releaseToGoBackTo,
+} from "../../../cli/hosts/goal.ts";
 import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
 import { machinesFor } from "../../../cli/hosts/machines.ts";
 import { type Release, refuseMissing } from "../../../cli/hosts/releases.ts";
@@ -231,4 +237,15 @@ test("a release that is not here is gone back to where each host that needs it h
   refuseMissing({ kind: "none" }, { ...onHosts, names: { proxy: "1.0.0-aaaa", app: null } }, proxy, [
     has(first),
   ]);
+});
+
+test("the release before is one that answered", () => {
+  const [older, newer, newest] = ["1", "2", "3"].map((proxy) => ({ proxy, app: null }));
+  assert.ok(older && newer && newest);
+  const record = recordWith({}, { releases: newer, before: older });
+  assert.deepEqual(releaseToGoBackTo(record, newest), newer, "as older records are");
+  assert.deepEqual(releaseToGoBackTo({ ...record, answered: true }, newest), newer);
+  assert.deepEqual(releaseToGoBackTo({ ...record, answered: false }, newest), older);
+  assert.equal(releaseToGoBackTo({ ...record, answered: false }, older), null, "and not forth again");
+  assert.deepEqual(releaseToGoBackTo({ ...record, answered: false }, newer), older, "another try");
 });
