@@ -13,7 +13,14 @@ import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
 import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
-import { deployedRecord, emptyRecord, type HostsRecord, type Releases, readRecord } from "./record.ts";
+import {
+  deployedRecord,
+  emptyRecord,
+  type HostsRecord,
+  type Releases,
+  readRecord,
+  sameReleases,
+} from "./record.ts";
 import { currentRelease, type Release, refuseMissing, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
 import type { Site } from "./site.ts";
@@ -51,7 +58,9 @@ export async function rollbackHosts(work: HostsWork, context: ChangeContext): Pr
 /** One that was cut goes on; what a deploy began and did not finish is gone back from to what ran. */
 export function releaseBefore({ installing, rollingBack, releases, before }: HostsRecord): Releases | null {
   if (installing === null) return before;
-  return rollingBack ? installing : releases;
+  if (rollingBack) return installing;
+  // It may have changed settings alone.
+  return sameReleases(installing, releases) ? before : releases;
 }
 
 async function converge(

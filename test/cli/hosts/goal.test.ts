@@ -196,6 +196,7 @@ test("rollback: to what ran before, from a deploy that was cut to what ran, and 
   const deployed = recordWith({}, { releases: newer, before: older });
   assert.deepEqual(releaseBefore(deployed), older);
   assert.deepEqual(releaseBefore({ ...deployed, installing: newest }), newer);
+  assert.deepEqual(releaseBefore({ ...deployed, installing: newer }), older, "a deploy of other settings");
   assert.deepEqual(releaseBefore({ ...deployed, installing: older, rollingBack: true }), older);
 });
 
