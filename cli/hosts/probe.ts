@@ -64,7 +64,7 @@ async function look(work: HostsWork, machine: Machine): Promise<Facts> {
     input: isBalancer ? SCRIPT + PASSWORD : SCRIPT,
     signal: work.signal,
   });
-  if (code !== 0) throw sshError(machine, stderr);
+  if (code !== 0) throw withWayOut(work, machine, sshError(machine, stderr));
   const said = new Map(stdout.split("\n").map((line) => splitOnce(line)));
   const get = (name: string) => said.get(name) ?? "";
   check(machine, get);
@@ -76,6 +76,23 @@ async function look(work: HostsWork, machine: Machine): Promise<Facts> {
     releases: get("releases").split(" ").filter(Boolean).map(releaseAt),
     adminPassword: get("password") || null,
   };
+}
+
+/** A machine that is gone for good must not keep the rest from being changed. */
+export function withWayOut(
+  { config, machines }: Pick<HostsWork, "config" | "machines">,
+  machine: Machine,
+  error: UserError,
+): UserError {
+  const place = machines.apps.indexOf(machine);
+  if (config.target !== "hosts" || place === -1 || error.code !== "host_unreachable") return error;
+  const nodes = Math.min(config.nodes ?? machines.apps.length, machines.apps.length);
+  const way =
+    place > 0 && place >= nodes - 1
+      ? `take ${machine.address} off hosts/apps and set nodes: ${Math.min(nodes, place)}`
+      : `put another machine in the place of ${machine.address} in hosts/apps: the others' names are their places`;
+  const next = [...error.next, `if it is gone for good: ${way}; then do it again`];
+  return new UserError(error.message, { code: error.code, problems: error.problems, next });
 }
 
 function check(machine: Machine, get: (name: string) => string): void {

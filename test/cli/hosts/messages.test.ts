@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
 import { parseEntry } from "../../../cli/hosts/journal-log.ts";
+import { withWayOut } from "../../../cli/hosts/probe.ts";
 import { Progress } from "../../../cli/hosts/progress.ts";
 import { allOf, sshError } from "../../../cli/hosts/ssh-errors.ts";
 import { parseUnit } from "../../../cli/hosts/units.ts";
-import { hostsWork } from "./site.ts";
+import type { HostsWork } from "../../../cli/hosts/work.ts";
+import { clusterConfig, hostsWork } from "./site.ts";
 
 const { balancer } = hostsWork().machines;
 
@@ -48,6 +50,22 @@ test("several hosts at once: the code of the first, a line for each, each next s
   assert.equal(error.code, "host_unreachable");
   assert.equal(error.problems.length, 2);
   assert.equal(error.next.length, 1);
+});
+
+test("a host that is gone: the way out, by its place in the list, and none where the list is not the user's", () => {
+  const work = hostsWork();
+  const [first, last] = work.machines.apps;
+  assert.ok(first && last);
+  const way = (machine: typeof first, of: Pick<HostsWork, "config" | "machines"> = work) =>
+    withWayOut(of, machine, sshError(machine, "No route to host")).next.slice(1);
+  assert.deepEqual(way(last), [
+    "if it is gone for good: take 10.0.0.12 off hosts/apps and set nodes: 1; then do it again",
+  ]);
+  assert.match(way(first)[0] ?? "", /put another machine in the place of 10\.0\.0\.11 in hosts\/apps/);
+  const leaving = { ...work, config: clusterConfig({ nodes: 1 }) };
+  assert.match(way(last, leaving)[0] ?? "", /take 10\.0\.0\.12 off hosts\/apps and set nodes: 1;/);
+  assert.deepEqual(way(work.machines.balancer), []);
+  assert.deepEqual(way(last, { ...work, config: clusterConfig({ target: "aws" }) }), []);
 });
 
 function progressOf(...events: readonly object[]): Progress {
