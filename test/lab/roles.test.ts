@@ -152,6 +152,23 @@ test("a config that lb-proxy refuses is not put in place, and the balancer goes 
   books.release("1");
 });
 
+test("a config that only the running balancer refuses is off the disk again", async () => {
+  const onDisk = () =>
+    balancer.shell("sha256sum /etc/lbctl/proxy.yaml && cmp /etc/lbctl/proxy.yaml /run/lb-proxy/proxy.yaml");
+  const before = [cluster.pid(balancer, "lb-proxy"), onDisk()];
+  const nodes = cluster.nodes.map(({ address }, index) => ({
+    name: `app${index + 1}`,
+    url: `http://${address}:4600`,
+    empty: true,
+  }));
+  books.release("1", { lb_proxy_config: config({ nodes }) });
+  const run = await books.play("balancer");
+  assert.equal(run.ok, false);
+  assert.match(run.output, /keep its name and url/);
+  assert.deepEqual([cluster.pid(balancer, "lb-proxy"), onDisk()], before);
+  books.release("1");
+});
+
 test("a balancer that cannot start fails the run at once, however often, and what mends it is taken", async () => {
   for (const interval of ["1s", "700ms"]) {
     books.release("1", {
