@@ -14,7 +14,7 @@ import { nodeGoal, nodesFor, refuseOnlyNewUrls, releaseToGoBackTo } from "./goal
 import { machinesOf } from "./install-machines.ts";
 import { settingsDigest } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
-import type { RecordedNode } from "./record.ts";
+import { type RecordedNode, sameReleases } from "./record.ts";
 import { removeOldReleases } from "./releases.ts";
 import { removeNodes } from "./removal.ts";
 import { rollSteps } from "./roll.ts";
@@ -76,7 +76,7 @@ export async function installOn(
       title: "Send a read through the balancer",
       run: async (_, note) => {
         note(await smokeTest(site, deployment.record));
-        await deployment.save({ answered: true });
+        if (!deployment.record.answered) await deployment.save({ answered: true });
       },
     },
   ]);
@@ -169,7 +169,7 @@ async function finish(deployment: Deployment): Promise<void> {
     nodes: record.nodes.filter(({ name }) => nodesOf(status, [name]).length > 0),
     releases: names,
     before: releaseToGoBackTo(record, names),
-    answered: false,
+    answered: sameReleases(record.releases, names) && record.answered !== false,
     installing: null,
     rollingBack: false,
     entering: [],
