@@ -5,6 +5,8 @@
  * the journal is a perfectly sound database. Neither can be told from the journal alone; the mark tells.
  *
  * Two slots, a page apart, written in turn: a torn write spoils one of them and leaves the one before it.
+ *
+ * A journal that was closed leaves its stamp there, too: see closed-stamp.ts.
  */
 
 import { closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
@@ -21,6 +23,8 @@ export interface Mark {
   readonly head: number;
   /** Number of its last commit: counts also commits that add no record. */
   readonly commit: number;
+  /** Of the file as it was closed; absent while it is open, and after a crash. */
+  readonly closed?: string;
 }
 
 const SLOT = 4096;
@@ -30,7 +34,10 @@ export function readMark(file: string): Mark | null {
   if (!existsSync(file)) return null;
   const text = readFileSync(file, "latin1");
   const marks = [parseSlot(text.slice(0, SLOT)), parseSlot(text.slice(SLOT))].filter((mark) => mark !== null);
-  const newest = marks.sort((a, b) => b.commit - a.commit)[0];
+  // That of the close is of the commit before it.
+  const newest = marks.sort(
+    (a, b) => b.commit - a.commit || Number("closed" in b) - Number("closed" in a),
+  )[0];
   if (newest) return newest;
   throw new LbError(
     "journal_behind_mark",
@@ -65,14 +72,18 @@ export class HeadMark {
 
 /** One line, readable with `cat`, padded to a page. */
 function formatSlot(mark: Mark): Buffer {
-  const line = `lb-mark 1 ${mark.journal} ${mark.head} ${mark.commit}`;
-  return Buffer.from(`${line} ${crc32(line)}\n`.padEnd(SLOT - 1).concat("\n"), "latin1");
+  const lines = [`lb-mark 1 ${mark.journal} ${mark.head} ${mark.commit}`];
+  // A line of its own, which older releases don't look at.
+  if (mark.closed !== undefined) lines.push(`closed ${mark.commit} ${mark.closed}`);
+  const text = lines.map((line) => `${line} ${crc32(line)}\n`).join("");
+  return Buffer.from(text.padEnd(SLOT - 1).concat("\n"), "latin1");
 }
 
 function parseSlot(text: string): Mark | null {
-  const match = /^(lb-mark 1 (\S+) (\d+) (\d+)) (\d+)\n/.exec(text);
+  const match = /^(lb-mark 1 (\S+) (\d+) (\d+)) (\d+)\n(?:(closed \4 (\S+)) (\d+)\n)?/.exec(text);
   if (!match) return null;
-  const [, line = "", journal = "", head, commit, crc] = match;
+  const [, line = "", journal = "", head, commit, crc, closedLine, closed, closedCrc] = match;
   if (crc32(line) !== Number(crc)) return null;
-  return { journal, head: Number(head), commit: Number(commit) };
+  const mark = { journal, head: Number(head), commit: Number(commit) };
+  return closedLine && closed && crc32(closedLine) === Number(closedCrc) ? { ...mark, closed } : mark;
 }

@@ -7,8 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { LbError } from "../errors.ts";
 import type { Mark } from "./head-mark.ts";
-import { APPLICATION_ID, CHECKED, FORMAT, rowCheck, TABLES } from "./journal-schema.ts";
-import type { State } from "./journal-store.ts";
+import { APPLICATION_ID, CHECKED, FORMAT, GROWING, rowCheck, type State, TABLES } from "./journal-schema.ts";
 
 /** What a sound journal says of itself. */
 export interface Looked extends State {
@@ -22,8 +21,11 @@ export interface Looked extends State {
   readonly gapEnd: number;
 }
 
-/** Reads and checks the whole journal; null where its making was cut short, so that there is nothing in it. */
-export function lookAt(file: string): Looked | null {
+/**
+ * Reads and checks the journal; null where its making was cut short, so that there is nothing in it.
+ * @param whole else without its pages and what grows with the records: see closed-stamp.ts
+ */
+export function lookAt(file: string, whole = true): Looked | null {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
     if (readAll(db, "SELECT name FROM sqlite_schema").length === 0) return null;
@@ -34,8 +36,8 @@ export function lookAt(file: string): Looked | null {
     const meta = readMeta(db);
     checkFormat(meta);
     checkSchema(db, meta);
-    checkPages(db);
-    for (const table of Object.keys(CHECKED)) checkRows(db, table);
+    if (whole) checkPages(db);
+    for (const table of Object.keys(CHECKED)) if (whole || !GROWING.includes(table)) checkRows(db, table);
     const state = readState(db);
     checkOrder(db, state);
     return {
@@ -107,14 +109,33 @@ function checkRows(db: DatabaseSync, table: string): void {
   const columns = CHECKED[table] ?? [];
   const rows = db.prepare(`SELECT ${columns.join(", ")}, crc FROM ${table}`);
   rows.setReturnArrays(true);
-  for (const row of rows.iterate() as unknown as Iterable<(string | number | null | Uint8Array)[]>) {
-    const crc = row.pop();
-    const blob = row.at(-1) instanceof Uint8Array ? (row.pop() as Uint8Array) : null;
-    const fields = rowCheck(table, row as (string | number | null)[]);
-    if ((blob ? crc32(blob, fields) : fields) !== crc) {
-      throw corrupt(`table ${table}, row ${String(row[0])}: its check does not fit its fields`);
-    }
-  }
+  for (const row of rows.iterate() as unknown as Iterable<Row>) checkRow(table, row);
+}
+
+type Row = (string | number | null | Uint8Array)[];
+
+function checkRow(table: string, row: Row): void {
+  const crc = row.pop();
+  const blob = row.at(-1) instanceof Uint8Array ? (row.pop() as Uint8Array) : null;
+  const fields = rowCheck(table, row as (string | number | null)[]);
+  if ((blob ? crc32(blob, fields) : fields) === crc) return;
+  throw corrupt(`table ${table}, row ${String(row[0])}: its check does not fit its fields`);
+}
+
+/**
+ * A part of a growing table of a journal that is open.
+ * @param after seq
+ * @returns the last seq that was read; null: there are no more
+ */
+export function checkPart(db: DatabaseSync, table: string, after: number, limit: number): number | null {
+  const columns = CHECKED[table] ?? [];
+  const sql = `SELECT ${columns.join(", ")}, crc FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`;
+  const statement = db.prepare(sql);
+  statement.setReturnArrays(true);
+  const rows = statement.all(after, limit) as unknown as Row[];
+  for (const row of rows) checkRow(table, row);
+  const last = rows.at(-1)?.[0];
+  return last === undefined ? null : Number(last);
 }
 
 function readState(db: DatabaseSync): State {

@@ -5,6 +5,7 @@ import { accessSync, closeSync, constants, existsSync, openSync, rmSync, statSyn
 import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { ERROR_ROWS, LbError } from "../errors.ts";
+import { isAsClosed } from "./closed-stamp.ts";
 import { makeFolder, syncFolder } from "./durable-file.ts";
 import { HeadMark, type Mark, readMark } from "./head-mark.ts";
 import type { JournalPlace } from "./journal.ts";
@@ -19,6 +20,8 @@ export interface OpenedStore {
   readonly master: Buffer;
   readonly store: JournalStore;
   readonly mark: HeadMark;
+  /** It was closed, and nobody touched it since: its growing tables are still to be read through. */
+  readonly asClosed: boolean;
 }
 
 /** Never uses more of the disk than this in the database file: acks, cursors and the purge go on in the reserve. */
@@ -31,7 +34,8 @@ export function openStore(place: JournalPlace, maxBytes: number, foundedEmpty: b
   const file = join(place.dataDir, "journal.db");
   try {
     prepareFolder(place.dataDir);
-    const found = look(file);
+    const asClosed = isAsClosed(file, place.headFile);
+    const found = look(file, !asClosed);
     const mark = readMark(place.headFile);
     if (found) check(found, mark, place);
     else if (mark) throw lostJournal(place, mark);
@@ -46,7 +50,14 @@ export function openStore(place: JournalPlace, maxBytes: number, foundedEmpty: b
     }
     const { head, commits } = store.state;
     const headMark = new HeadMark(place.headFile, { journal: journal.id, head, commit: commits });
-    return { id: journal.id, foundedEmpty: journal.foundedEmpty, master, store, mark: headMark };
+    return {
+      id: journal.id,
+      foundedEmpty: journal.foundedEmpty,
+      master,
+      store,
+      mark: headMark,
+      asClosed,
+    };
   } catch (error) {
     throw openError(error, file);
   }
@@ -89,8 +100,8 @@ export function acceptJournal(place: JournalPlace, seen = 0): Accepted {
   }
 }
 
-function look(file: string): Looked | null {
-  return existsSync(file) && statSync(file).size > 0 ? lookAt(file) : null;
+function look(file: string, whole = true): Looked | null {
+  return existsSync(file) && statSync(file).size > 0 ? lookAt(file, whole) : null;
 }
 
 function check(found: Looked, mark: Mark | null, place: JournalPlace): void {

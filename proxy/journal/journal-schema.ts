@@ -50,6 +50,19 @@ export const CHECKED: Readonly<Record<string, readonly string[]>> = {
   gaps: ["first", "last", "at"],
 };
 
+/** Those with a row for each record. */
+export const GROWING: readonly string[] = ["records", "bodies", "acks", "outcomes", "answers"];
+
+/** One row of `state`. */
+export interface State {
+  /** Seq of the last record. */
+  head: number;
+  /** First seq whose body is there. */
+  first: number;
+  /** Number of commits. */
+  commits: number;
+}
+
 type Plain = string | number | null;
 
 /** The check of a row: CRC-32 over its table's name and its fields. */

@@ -5,17 +5,8 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { AdminState, NodeRow } from "../record.ts";
 import type { Only } from "./journal.ts";
 import { type PackedAck, packAcks, unpackAcks } from "./journal-acks.ts";
-import { blobCheck, PAGE, rowCheck } from "./journal-schema.ts";
-
-/** One row of `state`. */
-export interface State {
-  /** Seq of the last record. */
-  head: number;
-  /** First seq whose body is there. */
-  first: number;
-  /** Number of commits. */
-  commits: number;
-}
+import { checkPart } from "./journal-check.ts";
+import { blobCheck, PAGE, rowCheck, type State } from "./journal-schema.ts";
 
 export interface StoredRow {
   readonly seq: number;
@@ -130,6 +121,11 @@ export class JournalStore {
   /** Moves what the write-ahead log holds into the database, so that the log can start again from its beginning. */
   checkpoint(): void {
     this.#sql.checkpoint.get();
+  }
+
+  /** As `checkPart`; throws journal_corrupt. */
+  checkPart(table: string, after: number, limit: number): number | null {
+    return checkPart(this.#db, table, after, limit);
   }
 
   close(): void {

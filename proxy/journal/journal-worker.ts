@@ -5,8 +5,10 @@
  */
 
 import { statfsSync } from "node:fs";
+import { join } from "node:path";
 import { isMainThread, type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { LbError } from "../errors.ts";
+import { stampOf } from "./closed-stamp.ts";
 import type { JournalLimits, JournalOptions } from "./journal.ts";
 import type {
   Answered,
@@ -22,6 +24,7 @@ import { type Committed, Committer } from "./journal-commit.ts";
 import { hardLimit, messageOf, type OpenedStore, openStore } from "./journal-open.ts";
 import { nextPurge, purge } from "./journal-purge.ts";
 import { answerQuestion } from "./journal-query.ts";
+import { GROWING } from "./journal-schema.ts";
 import { macKeys, Sealer } from "./seal.ts";
 
 /** What the worker is started with. */
@@ -33,6 +36,9 @@ export interface WorkerStart {
 
 export const ROLE = "lb-journal";
 const PURGE_EVERY = 1000;
+/** Reading through what was taken as it was closed: so many rows each so many ms, a few ms of work. */
+const READ_ROWS = 500;
+const READ_EVERY = 50;
 const NOTHING_DONE: Committed = { appended: [], stored: true, syncTime: 0, markTime: 0 };
 
 /** Runs the journal of this worker thread until it is told to close. */
@@ -50,16 +56,19 @@ export function serveJournal(): void {
 class JournalServer {
   readonly #port: MessagePort;
   readonly #dataDir: string;
+  readonly #file: string;
   readonly #opened: OpenedStore;
   readonly #sealer: Sealer;
   readonly #committer: Committer;
   #limits: JournalLimits;
   #purgeTimer: NodeJS.Timeout | undefined;
+  #readTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(port: MessagePort, options: JournalOptions, opened: OpenedStore) {
     this.#port = port;
     this.#dataDir = options.dataDir;
+    this.#file = join(options.dataDir, "journal.db");
     this.#limits = options;
     this.#opened = opened;
     this.#sealer = new Sealer(opened.master);
@@ -72,13 +81,14 @@ class JournalServer {
   }
 
   start(): void {
-    const { id, foundedEmpty, master, store } = this.#opened;
+    const { id, foundedEmpty, master, store, asClosed } = this.#opened;
     this.#port.on("message", (message: ToWorker) => {
       if (message === "close") this.#guard(() => this.#close());
       else if ("limits" in message) this.#guard(() => this.#configure(message.limits));
       else this.#guard(() => this.#batch(message));
     });
     this.#purgeTimer = setInterval(() => this.#guard(() => this.#look()), PURGE_EVERY);
+    if (asClosed) this.#readThrough(GROWING, 0);
     const { head, first } = store.state;
     send(this.#port, {
       news: "opened",
@@ -175,15 +185,32 @@ class JournalServer {
     return step !== null && this.#committer.alone(() => purge(store, step));
   }
 
+  /** A row that does not fit its check ends the journal, as it would have been refused after a crash. */
+  #readThrough([table, ...others]: readonly string[], after: number): void {
+    if (table === undefined) return;
+    this.#readTimer = setTimeout(() => {
+      this.#guard(() => {
+        const last = this.#opened.store.checkPart(table, after, READ_ROWS);
+        if (last === null) this.#readThrough(others, 0);
+        else this.#readThrough([table, ...others], last);
+      });
+    }, READ_EVERY);
+  }
+
   #stop(): void {
     this.#stopped = true;
     clearInterval(this.#purgeTimer);
+    clearTimeout(this.#readTimer);
   }
 
   #close(): void {
     this.#stop();
-    this.#opened.store.close();
-    this.#opened.mark.close();
+    const { store, mark, id } = this.#opened;
+    const { head, commits: commit } = store.state;
+    store.close();
+    const closed = stampOf(this.#file);
+    if (closed !== null) mark.write({ journal: id, head, commit, closed });
+    mark.close();
     this.#port.close();
   }
 }

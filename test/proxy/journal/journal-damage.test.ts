@@ -8,8 +8,8 @@ import { type Mark, readMark } from "../../../proxy/journal/head-mark.ts";
 import type { JournalOptions } from "../../../proxy/journal/journal.ts";
 import { checkMark, type Looked, lookAt } from "../../../proxy/journal/journal-check.ts";
 import { openStore } from "../../../proxy/journal/journal-open.ts";
-import { blobCheck, CHECKED } from "../../../proxy/journal/journal-schema.ts";
-import type { State } from "../../../proxy/journal/journal-store.ts";
+import { blobCheck, CHECKED, type State } from "../../../proxy/journal/journal-schema.ts";
+
 import {
   ackOf,
   copyFolder,
