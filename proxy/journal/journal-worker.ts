@@ -205,13 +205,21 @@ class JournalServer {
 
   #close(): void {
     this.#stop();
-    const { store, mark, id } = this.#opened;
-    const { head, commits: commit } = store.state;
+    const { store, mark } = this.#opened;
     store.close();
-    const closed = stampOf(this.#file);
-    if (closed !== null) mark.write({ journal: id, head, commit, closed });
+    this.#leaveStamp();
     mark.close();
     this.#port.close();
+  }
+
+  /** Without one the next start reads the whole journal: nothing is lost but time. */
+  #leaveStamp(): void {
+    const { store, mark, id } = this.#opened;
+    const { head, commits: commit } = store.state;
+    try {
+      const closed = stampOf(this.#file);
+      if (closed !== null) mark.write({ journal: id, head, commit, closed });
+    } catch {}
   }
 }
 
