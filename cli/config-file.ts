@@ -124,7 +124,7 @@ function complete(checked: Checked, file: string | null, dir: string): ClusterCo
 }
 
 function problemsTogether({ target, ports, tls, hosts, aws, nodes, app }: ClusterConfig): string[] {
-  if (target === "aws") return [...sharedPort(ports), ...awsProblems(aws)];
+  if (target === "aws") return [...sharedPort(ports), ...awsProblems(aws, ports)];
   if (target !== "hosts") {
     return [
       ...portProblems(ports),

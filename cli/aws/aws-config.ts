@@ -49,8 +49,8 @@ export const awsSchema = z.strictObject(
       .nullable()
       .default(null),
     access: z.enum(["ssm", "ssh"], { error: "ssm or ssh" }).default("ssm"),
-    adminAddresses: z.array(cidr, { error: "a list of CIDR blocks" }).default([]),
-    trafficAddresses: z.array(cidr, { error: "a list of CIDR blocks" }).default(["0.0.0.0/0"]),
+    adminAddresses: blocks().default([]),
+    trafficAddresses: blocks().default(["0.0.0.0/0"]),
     network: z
       .union(
         [
@@ -119,9 +119,25 @@ export const awsSchema = z.strictObject(
   { error: "a mapping like { region: eu-central-1, appType: t3.small }" },
 );
 
+/** On the balancer's machine or on a node's. */
+const TAKEN: Readonly<Record<number, string>> = {
+  22: "SSH",
+  3000: "Grafana",
+  9090: "Prometheus",
+  9093: "Alertmanager",
+  9100: "node_exporter",
+};
+
 /** What the schema cannot say of one key alone. */
-export function awsProblems({ access, adminAddresses }: AwsConfig): string[] {
+export function awsProblems(
+  { access, adminAddresses }: AwsConfig,
+  ports: Readonly<Record<"traffic" | "admin" | "apps", number>>,
+): string[] {
   const problems: string[] = [];
+  for (const name of ["traffic", "admin", "apps"] as const) {
+    const owner = TAKEN[ports[name]];
+    if (owner) problems.push(`ports/${name}: expected another port than ${owner}'s, got ${ports[name]}`);
+  }
   if (access === "ssh" && adminAddresses.length === 0) {
     problems.push(
       "aws/adminAddresses: expected the CIDR blocks that SSH comes from (aws/access: ssh), got none",
@@ -142,6 +158,13 @@ function instanceType(standard: string) {
       error: "a type of the Nitro generations, like t3.medium or t4g.medium",
     })
     .default(standard);
+}
+
+/** Each once: a rule of the firewall is named by it. */
+function blocks() {
+  return z
+    .array(cidr, { error: "a list of CIDR blocks" })
+    .transform((given) => [...new Set(given.map((block) => block.toLowerCase()))]);
 }
 
 function subnet() {

@@ -17,6 +17,7 @@ import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
 import { madeMachines, refuseLosingAllNodes, removedNodes, replacedNodes } from "./plan-changes.ts";
 import { applyMachines, lookAhead, type Planned, planMachines, readOutputs } from "./provision.ts";
 import { stackSettings } from "./stack-settings.ts";
+import { AGAIN } from "./terraform-errors.ts";
 import { isBegun, prepare, type Workspace } from "./workspace.ts";
 
 /**
@@ -50,7 +51,7 @@ async function plan(
 ): Promise<readonly Change[]> {
   const work = await prepare(config, context.signal);
   const planned = await lookAhead(work);
-  await learn(work);
+  await learnSoFar(work);
   // What is to be installed on machines that are not there yet, nobody can ask.
   const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(work.state)) !== null;
   return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
@@ -68,7 +69,7 @@ async function change(
   const planned = await compare(work, context);
   refuseLosingAllNodes(planned.plan);
   await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
-  await learn(work);
+  await learnSoFar(work);
   const left = await leave(hosts, config, planned, context);
   if (planned.needed) {
     const title = `Apply ${plural(planned.changes.length, "change")} at AWS`;
@@ -160,15 +161,29 @@ async function destroy(
   const state = statePaths(config.dir, config.name);
   if (await isBegun(state)) {
     const work = await prepare(config, signal);
-    await ui.steps([
-      {
-        title: "Compare with what is at AWS",
-        run: async () => void (await planMachines(work, { destroy: true })),
-      },
-      { title: "Remove every machine", run: (say) => applyMachines(work, say) },
-    ]);
+    await ui
+      .steps([
+        {
+          title: "Compare with what is at AWS",
+          run: async () => void (await planMachines(work, { destroy: true })),
+        },
+        { title: "Remove every machine", run: (say) => applyMachines(work, say) },
+      ])
+      .catch(againByDestroy);
   }
   await rm(state.dir, { recursive: true, force: true });
+}
+
+/** A deploy would make again what was just removed. */
+function againByDestroy(error: unknown): never {
+  if (!(error instanceof UserError)) throw error;
+  const { message, code, problems, next } = error;
+  throw new UserError(message, {
+    ...(code === null ? {} : { code }),
+    problems,
+    next: next.map((line) => (line === AGAIN ? "lbctl destroy   # goes on from where it stopped" : line)),
+    cause: error,
+  });
 }
 
 function noDataKept(): UserError {
@@ -191,6 +206,15 @@ async function doctor(
 ): Promise<readonly Finding[]> {
   const made = (await keptOutputs(statePaths(config.dir, config.name))) !== null;
   return [...(await awsFindings(config, signal)), ...(made ? await hosts.doctor(config, fix, signal) : [])];
+}
+
+/** Before an apply: where an earlier one stopped half-way, what was known before that stays. */
+async function learnSoFar(work: Workspace): Promise<void> {
+  try {
+    await learn(work);
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== "outputs_incomplete") throw error;
+  }
 }
 
 /** Kept for whoever asks later without Terraform. */

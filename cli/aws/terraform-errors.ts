@@ -19,7 +19,7 @@ interface Known {
   readonly next: (where: Where, text: string) => readonly string[];
 }
 
-const AGAIN = "lbctl deploy   # goes on from where it stopped; what exists already stays";
+export const AGAIN = "lbctl deploy   # goes on from where it stopped; what exists already stays";
 
 /** The first that fits. Texts are the AWS SDK's codes, which outlive its sentences, where there are any. */
 const KNOWN: readonly Known[] = [

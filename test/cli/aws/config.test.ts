@@ -42,6 +42,27 @@ test("state in S3: a key of the cluster's own, in the machines' region, where no
   });
 });
 
+test("a block that is named twice is one", async (t) => {
+  const yaml =
+    "target: aws\naws: { adminAddresses: [192.0.2.0/24, 192.0.2.0/24], trafficAddresses: ['2001:DB8::/32', '2001:db8::/32'] }\n";
+  const { adminAddresses, trafficAddresses } = stackSettings(await load(t, yaml), "");
+  assert.deepEqual([adminAddresses, trafficAddresses], [["192.0.2.0/24"], ["2001:db8::/32"]]);
+});
+
+test("a port that something else has on that machine is refused", async (t) => {
+  for (const [name, port, owner] of [
+    ["admin", 3000, "Grafana"],
+    ["apps", 9100, "node_exporter"],
+    ["traffic", 22, "SSH"],
+  ]) {
+    await assert.rejects(load(t, `target: aws\nports: { ${name}: ${port} }\n`), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.deepEqual(error.problems, [`ports/${name}: expected another port than ${owner}'s, got ${port}`]);
+      return true;
+    });
+  }
+});
+
 suite("each mistake is named, with its path", () => {
   const MISTAKES: readonly (readonly [string, RegExp])[] = [
     ["region: Frankfurt", /^aws\/region: expected a region like eu-central-1, got "?Frankfurt/],

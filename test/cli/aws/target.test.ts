@@ -93,6 +93,19 @@ suite("target aws, with a stand-in for Terraform and one for what installs", () 
     assert.deepEqual(bed.installed, ["deploy i-app1-1 i-app2-1"]);
   });
 
+  test("a destroy that fails half-way is gone on with by destroy, not by a deploy that makes all anew", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    bed.env({ STAND_IN_FAILS: "aws_instance.app1", STAND_IN_SAYS: "api error InternalError: later" });
+    await assert.rejects(bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), (error) => {
+      assert.ok(error instanceof UserError);
+      const next = error.next.join("\n");
+      assert.doesNotMatch(next, /lbctl deploy/);
+      assert.match(next, /lbctl destroy/);
+      return true;
+    });
+  });
+
   test("a change that would replace every node at once is refused, and nothing is touched", async (t) => {
     const bed = await bedOf(t);
     await bed.target.deploy(bed.config(2), bed.yes);
