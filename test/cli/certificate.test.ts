@@ -13,7 +13,7 @@ import { UserError } from "../../cli/errors.ts";
 import { type CertificateFiles, certificateIn } from "../support/certificate.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
-const file = "/work/lbctl.yaml";
+const file = "/shop/lbctl.yaml";
 
 test("a pair that can be used passes; none is none", (t) => {
   checkCertificate({ tls: certificateIn(tempFolder(t), "lb"), file });
