@@ -22,6 +22,8 @@ export interface ChangeContext {
   /** Nobody is to be asked: `--yes`. */
   readonly yes: boolean;
   readonly signal: AbortSignal;
+  /** Awaited before the first thing is changed, once all that may refuse has been asked: what is wanted is on record then. */
+  readonly begin?: () => Promise<void>;
 }
 
 export interface DestroyOptions {
@@ -118,7 +120,10 @@ export interface Target {
   scale(config: ClusterConfig, context: ChangeContext): Promise<readonly Change[]>;
   /** The release before the one that runs. @throws UserError where the target keeps none */
   rollback(config: ClusterConfig, context: ChangeContext): Promise<readonly Change[]>;
-  destroy(config: ClusterConfig, options: DestroyOptions, context: ChangeContext): Promise<void>;
+  /** @returns false where nothing was there */
+  destroy(config: ClusterConfig, options: DestroyOptions, context: ChangeContext): Promise<boolean>;
+  /** What is deployed is known beyond the state directory: without one there may be a cluster all the same. */
+  isElsewhere?(config: ClusterConfig): boolean;
   /** Processes, for `lbctl status`. */
   processes(config: ClusterConfig, signal: AbortSignal): Promise<readonly ProcessReport[]>;
   logs(config: ClusterConfig): Promise<readonly LogSource[]>;

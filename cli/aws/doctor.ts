@@ -1,29 +1,39 @@
 /** What target `aws` needs of this machine beside what target hosts needs. */
 import { execa } from "execa";
 import type { ClusterConfig } from "../cluster-config.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, UserError } from "../errors.ts";
 import type { Finding } from "../target.ts";
-import { findTerraform } from "./terraform.ts";
+import { findTerraform, oldestFor } from "./terraform.ts";
 
-export async function awsFindings({ aws }: ClusterConfig, signal: AbortSignal): Promise<readonly Finding[]> {
-  const bySession = aws.access === "ssm";
-  const cli = await versionOf("aws", ["--version"], signal);
+const NONE = "not found";
+
+type Aws = Pick<ClusterConfig, "aws">;
+
+export async function awsFindings({ aws }: Aws, signal: AbortSignal): Promise<readonly Finding[]> {
+  const cli = await awsCli(aws.access === "ssm", signal);
   return [
-    await terraform(),
-    finding(
-      "AWS CLI",
-      cli !== null || !bySession,
-      cli ?? "not found",
-      "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
-    ),
-    ...(bySession ? [await sessionPlugin(signal)] : []),
-    ...(cli === null ? [] : [await credentials(aws.profile, aws.region, signal)]),
+    await terraform(oldestFor(aws)),
+    cli,
+    ...(aws.access === "ssm" ? [await sessionPlugin(signal)] : []),
+    ...(cli.found === NONE ? [] : [await credentials(aws.profile, aws.region, signal)]),
   ];
 }
 
-async function terraform(): Promise<Finding> {
+/** @throws UserError where machines could be made, and nothing be installed on them */
+export async function checkWayIn({ aws }: Aws, signal: AbortSignal): Promise<void> {
+  if (aws.access !== "ssm") return;
+  const missing = [await awsCli(true, signal), await sessionPlugin(signal)].filter(({ ok }) => !ok);
+  if (missing.length === 0) return;
+  const names = missing.map(({ check }) => check).join(" and ");
+  throw new UserError(`expected ${names}, which is the way to the machines, got none`, {
+    code: "session_tools_missing",
+    next: missing.map(({ mend }) => mend),
+  });
+}
+
+async function terraform(oldest: string): Promise<Finding> {
   try {
-    const { program, version } = await findTerraform();
+    const { program, version } = await findTerraform(oldest);
     return finding("Terraform or OpenTofu", true, `${program} ${version}`, "");
   } catch (error) {
     return finding(
@@ -35,12 +45,22 @@ async function terraform(): Promise<Finding> {
   }
 }
 
+async function awsCli(needed: boolean, signal: AbortSignal): Promise<Finding> {
+  const version = await versionOf("aws", ["--version"], signal);
+  return finding(
+    "AWS CLI",
+    version !== null || !needed,
+    version ?? NONE,
+    "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+  );
+}
+
 async function sessionPlugin(signal: AbortSignal): Promise<Finding> {
   const version = await versionOf("session-manager-plugin", ["--version"], signal);
   return finding(
     "Session Manager plugin",
     version !== null,
-    version ?? "not found",
+    version ?? NONE,
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html, or aws: { access: ssh }",
   );
 }

@@ -7,7 +7,7 @@ import type { Machines } from "../hosts/machines.ts";
 import { readJson, type StatePaths, statePaths, writeJson } from "../state.ts";
 import { toMachines } from "./machines.ts";
 import type { Outputs } from "./outputs.ts";
-import { keyFile, terraformDir } from "./workspace.ts";
+import { terraformDir } from "./workspace.ts";
 
 export async function keepOutputs(state: StatePaths, outputs: Outputs | null): Promise<void> {
   if (outputs) await writeJson(file(state), outputs);
@@ -23,7 +23,7 @@ export async function keptOutputs(state: StatePaths): Promise<Outputs | null> {
 export async function machinesOf(config: ClusterConfig): Promise<Machines> {
   const state = statePaths(config.dir, config.name);
   const outputs = await keptOutputs(state);
-  if (outputs) return toMachines(config, outputs, keyFile(state));
+  if (outputs) return toMachines(config, outputs, state);
   throw new UserError(`expected a deployed cluster "${config.name}", got no machines`, {
     code: "not_deployed",
     next: ["lbctl deploy"],

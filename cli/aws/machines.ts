@@ -1,47 +1,61 @@
 /** Terraform's outputs as hosts: how SSH gets to each, and under which address the others know it. Pure. */
 import type { ClusterConfig } from "../cluster-config.ts";
-import type { Machine, Machines } from "../hosts/machines.ts";
+import { accessOf, type Machine, type Machines } from "../hosts/machines.ts";
+import type { StatePaths } from "../state.ts";
 import { shellWord } from "../tools/format.ts";
+import { throughArgs } from "../tools/ssh.ts";
 import type { Outputs } from "./outputs.ts";
+import { keyFile } from "./workspace.ts";
 
 /** The user of Debian's images. */
 const USER = "admin";
+/** Of a machine that was just made nobody knows the key. */
+const ACCEPT_NEW = true;
 
 interface Ids {
   readonly instance_id: string;
   readonly private_ip: string;
 }
 
-/** @param key private key file, absolute */
 export function toMachines(
   { aws }: ClusterConfig,
   { balancer: front, nodes }: Outputs,
-  key: string,
+  state: StatePaths,
 ): Machines {
   const machine = (
     name: string,
     { instance_id, private_ip }: Ids,
     way: Pick<Machine, "address" | "sshArgs">,
-  ) => ({
+  ): Machine => ({
     name,
+    // An address may come again, with another machine behind it.
+    identity: instance_id,
     inside: private_ip,
     user: USER,
     port: 22,
-    key,
-    // A machine that takes another's place is another host to SSH, and its key a new one.
-    ...(aws.access === "ssm"
-      ? { address: instance_id, sshArgs: bySessionManager(aws.region, aws.profile) }
-      : way),
+    key: keyFile(state),
+    ...way,
   });
-  const balancer = machine("balancer", front, { address: front.address, sshArgs: [] });
+  const bySession = ({ instance_id }: Ids) => ({
+    address: instance_id,
+    sshArgs: bySessionManager(aws.region, aws.profile),
+  });
+  const bySsh = ({ instance_id }: Ids, address: string, gate: readonly string[]) => ({
+    address,
+    // The elastic address stays when the machine behind it does not: its host key is known by the machine.
+    sshArgs: ["-o", `HostKeyAlias=${instance_id}`, ...gate],
+  });
+  const ssm = aws.access === "ssm";
+  const balancer = machine("balancer", front, ssm ? bySession(front) : bySsh(front, front.address, []));
+  const gate = throughArgs(accessOf(balancer, ACCEPT_NEW, state));
   return {
     balancer,
     apps: nodes.map((node) =>
-      machine(node.name, node, { address: node.private_ip, sshArgs: through(front.address, key) }),
+      machine(node.name, node, ssm ? bySession(node) : bySsh(node, node.private_ip, gate)),
     ),
     monitoring: balancer,
     traffic: front.address,
-    acceptNewHostKeys: true,
+    acceptNewHostKeys: ACCEPT_NEW,
     adminAddresses: aws.adminAddresses,
     prometheus: aws.monitoring.prometheus,
     grafana: aws.monitoring.grafana,
@@ -56,11 +70,5 @@ function bySessionManager(region: string, profile: string | null): string[] {
     `--region ${region}`,
     ...(profile === null ? [] : [`--profile ${shellWord(profile)}`]),
   ].join(" ");
-  return ["-o", `ProxyCommand=${command}`];
-}
-
-/** Nodes have no public address: on from the balancer, where no key is left. */
-function through(gate: string, key: string): string[] {
-  const command = `ssh -i ${shellWord(key)} -o BatchMode=yes -o StrictHostKeyChecking=accept-new -W %h:%p ${USER}@${gate}`;
   return ["-o", `ProxyCommand=${command}`];
 }

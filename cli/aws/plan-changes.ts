@@ -72,6 +72,16 @@ export function madeMachines(plan: PlanJson): string[] {
   return machines(plan, (actions) => actions.includes("create"));
 }
 
+/** Machines that stay, and stop and start on the way to another type. */
+export function restartedMachines(plan: PlanJson): string[] {
+  return managed(plan)
+    .filter(({ type, change: { actions, before, after } }) => {
+      const stays = type === "aws_instance" && actions.includes("update");
+      return stays && before?.instance_type !== after?.instance_type;
+    })
+    .map(({ name }) => name);
+}
+
 /** Nodes whose machine would go for good. */
 export function removedNodes(plan: PlanJson): string[] {
   return machines(plan, (actions) => actions.includes("delete") && !actions.includes("create")).filter(

@@ -9,15 +9,29 @@ import { refuseOtherChanges } from "../other-changes.ts";
 import { statePaths } from "../state.ts";
 import type { Change, ChangeContext, DestroyOptions, Finding, Target } from "../target.ts";
 import { plural } from "../tools/format.ts";
+import type { Ui } from "../ui.ts";
 import { confirmChanges } from "./confirm.ts";
 import { renderCost } from "./cost.ts";
-import { awsFindings } from "./doctor.ts";
+import { awsFindings, checkWayIn } from "./doctor.ts";
 import { waitForMachines } from "./first-start.ts";
 import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
-import { madeMachines, refuseLosingAllNodes, removedNodes, replacedNodes } from "./plan-changes.ts";
-import { applyMachines, lookAhead, type Planned, planMachines, readOutputs } from "./provision.ts";
+import {
+  madeMachines,
+  refuseLosingAllNodes,
+  removedNodes,
+  replacedNodes,
+  restartedMachines,
+} from "./plan-changes.ts";
+import {
+  applyMachines,
+  forgetPlan,
+  lookAhead,
+  type Planned,
+  planMachines,
+  readOutputs,
+} from "./provision.ts";
+import { refuseOtherKey } from "./ssh-key.ts";
 import { stackSettings } from "./stack-settings.ts";
-import { AGAIN } from "./terraform-errors.ts";
 import { isBegun, prepare, type Workspace } from "./workspace.ts";
 
 /**
@@ -33,6 +47,7 @@ export function awsTarget(hosts: Target, wait = waitForMachines): Target {
     checkScale: (config, nodes, context) => checkScale(hosts, config, nodes, context),
     scale: (config, context) => change({ hosts, wait }, config, context, "scale"),
     destroy,
+    isElsewhere: ({ aws }) => aws.state.backend === "s3",
     doctor: (config, fix, signal) => doctor(hosts, config, fix, signal),
   };
 }
@@ -51,6 +66,7 @@ async function plan(
 ): Promise<readonly Change[]> {
   const work = await prepare(config, context.signal);
   const planned = await lookAhead(work);
+  refuseOtherKey(planned.plan, work.keyFile);
   await learnSoFar(work);
   // What is to be installed on machines that are not there yet, nobody can ask.
   const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(work.state)) !== null;
@@ -66,9 +82,13 @@ async function change(
 ): Promise<readonly Change[]> {
   const { ui, signal } = context;
   const work = await prepare(config, signal);
-  const planned = await compare(work, context);
-  refuseLosingAllNodes(planned.plan);
-  await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
+  await checkWayIn(config, signal);
+  const planned = await compare(work, ui);
+  await allowed(planned, work, context).catch(async (error: unknown) => {
+    await forgetPlan(work);
+    throw error;
+  });
+  await context.begin?.();
   await learnSoFar(work);
   const left = await leave(hosts, config, planned, context);
   if (planned.needed) {
@@ -82,11 +102,21 @@ async function change(
   return [...planned.changes, ...(left ?? []), ...(done ? [] : await hosts[how](config, context))];
 }
 
-async function compare(work: Workspace, { ui }: ChangeContext): Promise<Planned> {
+/** @throws UserError where data or the way in would be lost, or without a yes */
+async function allowed({ plan, changes }: Planned, work: Workspace, context: ChangeContext): Promise<void> {
+  refuseLosingAllNodes(plan);
+  refuseOtherKey(plan, work.keyFile);
+  await confirmChanges(changes, renderCost(stackSettings(work.config, "")), context);
+}
+
+async function compare(
+  work: Workspace,
+  ui: Ui,
+  options: { readonly destroy?: boolean } = {},
+): Promise<Planned> {
   const found: Planned[] = [];
-  await ui.steps([
-    { title: "Compare with what is at AWS", run: async () => void found.push(await planMachines(work)) },
-  ]);
+  const title = "Compare with what is at AWS";
+  await ui.steps([{ title, run: async () => void found.push(await planMachines(work, options)) }]);
   const [planned] = found;
   if (!planned) throw new Error("expected a plan, got none");
   return planned;
@@ -103,7 +133,8 @@ async function leave(
   context: ChangeContext,
 ): Promise<readonly Change[] | null> {
   const replaced = replacedNodes(found);
-  if (replaced.length > 0) {
+  // Where the balancer goes with them there is nobody to drain them for.
+  if (replaced.length > 0 && !madeMachines(found).includes("balancer")) {
     await using reached = await hosts.reach(config, context.signal);
     const admin = new AdminClient(reached.cluster, context.signal);
     for (const name of replaced) await admin.drain(name, false);
@@ -111,33 +142,34 @@ async function leave(
   return removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;
 }
 
-/** Those of this plan, and those that an earlier command left before anything was installed. */
+/** Those that this plan makes or starts anew, and those that an earlier command left before anything was installed. */
 async function waitForNew(
   wait: typeof waitForMachines,
   work: Workspace,
   { plan: found }: Planned,
   { ui, signal }: ChangeContext,
 ): Promise<void> {
-  const made = new Set(madeMachines(found));
+  const made = new Set([...madeMachines(found), ...restartedMachines(found)]);
   const machines = await machinesOf(work.config);
-  const known = await knownAddresses(work);
+  const known = await knownIdentities(work);
   const fresh = [machines.balancer, ...machines.apps].filter(
-    ({ name, address }) => made.has(name) || !known.has(address),
+    ({ name, identity }) => made.has(name) || !known.has(identity),
   );
   if (fresh.length === 0) return;
   await ui.steps([
     {
-      title: `Wait for ${plural(fresh.length, "new machine")}`,
-      run: (say) => wait(fresh, machines, work.state, signal, say),
+      title: `Wait for ${plural(fresh.length, "machine")}`,
+      run: (say) =>
+        wait({ machines: fresh, all: machines, state: work.state, where: work.where, signal }, say),
     },
   ]);
 }
 
-async function knownAddresses({ config, state }: Workspace): Promise<ReadonlySet<string>> {
+async function knownIdentities({ config, state }: Workspace): Promise<ReadonlySet<string>> {
   const record = await readRecord(state);
   if (record?.target !== config.target) return new Set();
   const { balancer } = await machinesOf(config);
-  return new Set([balancer.address, ...record.nodes.map(({ address }) => address)]);
+  return new Set([balancer.identity, ...record.nodes.map(({ address }) => address)]);
 }
 
 async function checkScale(
@@ -156,34 +188,21 @@ async function destroy(
   config: ClusterConfig,
   { keepData }: DestroyOptions,
   { ui, signal }: ChangeContext,
-): Promise<void> {
+): Promise<boolean> {
   if (keepData) throw noDataKept();
   const state = statePaths(config.dir, config.name);
-  if (await isBegun(state)) {
-    const work = await prepare(config, signal);
-    await ui
-      .steps([
-        {
-          title: "Compare with what is at AWS",
-          run: async () => void (await planMachines(work, { destroy: true })),
-        },
-        { title: "Remove every machine", run: (say) => applyMachines(work, say) },
-      ])
-      .catch(againByDestroy);
-  }
+  const begun = config.aws.state.backend === "s3" || (await isBegun(state));
+  const needed = begun && (await removeMachines(await prepare(config, signal, "destroy"), ui));
   await rm(state.dir, { recursive: true, force: true });
+  return needed;
 }
 
-/** A deploy would make again what was just removed. */
-function againByDestroy(error: unknown): never {
-  if (!(error instanceof UserError)) throw error;
-  const { message, code, problems, next } = error;
-  throw new UserError(message, {
-    ...(code === null ? {} : { code }),
-    problems,
-    next: next.map((line) => (line === AGAIN ? "lbctl destroy   # goes on from where it stopped" : line)),
-    cause: error,
-  });
+/** @returns false where none was there */
+async function removeMachines(work: Workspace, ui: Ui): Promise<boolean> {
+  const planned = await compare(work, ui, { destroy: true });
+  if (planned.needed)
+    await ui.steps([{ title: "Remove every machine", run: (say) => applyMachines(work, say) }]);
+  return planned.needed;
 }
 
 function noDataKept(): UserError {

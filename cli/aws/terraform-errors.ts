@@ -10,6 +10,8 @@ export interface Where {
   readonly dir: string;
   readonly region: string;
   readonly profile: string | null;
+  /** What goes on from where this stopped. */
+  readonly command: "deploy" | "destroy";
 }
 
 interface Known {
@@ -18,8 +20,6 @@ interface Known {
   readonly message: (match: RegExpExecArray, text: string) => string;
   readonly next: (where: Where, text: string) => readonly string[];
 }
-
-export const AGAIN = "lbctl deploy   # goes on from where it stopped; what exists already stays";
 
 /** The first that fits. Texts are the AWS SDK's codes, which outlive its sentences, where there are any. */
 const KNOWN: readonly Known[] = [
@@ -36,7 +36,7 @@ const KNOWN: readonly Known[] = [
   {
     code: "aws_no_credentials",
     found:
-      /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|AuthFailure|SignatureDoesNotMatch/i,
+      /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure|SignatureDoesNotMatch/i,
     message: (match) => `expected AWS credentials, got none that AWS takes (${match[0]})`,
     next: ({ profile }) => [
       `aws sts get-caller-identity${flag(profile)}   # says who AWS takes you for`,
@@ -61,7 +61,8 @@ const KNOWN: readonly Known[] = [
   },
   {
     code: "state_locked",
-    found: /Error acquiring the state lock|Error locking state|state lock/i,
+    // Without it the state could not be locked for another reason.
+    found: /Lock Info:/,
     message: (_, text) => lockedBy(text),
     next: ({ program, dir }, text) => [
       "wait until that is done, then the same command again",
@@ -73,26 +74,50 @@ const KNOWN: readonly Known[] = [
     found: /VcpuLimitExceeded[\s\S]*?limit of (\d+)|VcpuLimitExceeded/,
     message: (match) =>
       `expected room for more machines, got the account's limit of ${match[1] ?? "so many"} vCPUs`,
-    next: ({ region }) => [
-      `aws service-quotas request-service-quota-increase --region ${region} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
+    next: (where) => [
+      `aws service-quotas request-service-quota-increase --region ${where.region} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
       "or fewer nodes (lbctl scale), or a smaller aws: { appType, balancerType } in lbctl.yaml",
-      AGAIN,
+      again(where),
     ],
   },
   {
     code: "aws_address_quota",
     found: /AddressLimitExceeded/,
     message: () => "expected room for two more elastic addresses (balancer, NAT), got the account's limit",
-    next: ({ region }) => [
-      `aws ec2 describe-addresses --region ${region}   # release what nobody uses`,
-      AGAIN,
+    next: (where) => [
+      `aws ec2 describe-addresses --region ${where.region}   # release what nobody uses`,
+      again(where),
+    ],
+  },
+  {
+    code: "aws_quota",
+    found:
+      /(Vpc|NatGateway|InternetGateway|SecurityGroup|Subnet|RouteTable|Volume|MaxIOPS|RulesPerSecurityGroup)\w*LimitExceeded|LimitExceeded(?:Exception)?\b/,
+    message: (match) => `expected room for what is to be made, got a limit of the account (${match[0]})`,
+    next: (where) => [
+      `aws service-quotas list-service-quotas --region ${where.region} --service-code vpc   # or ec2, ebs, iam: what the limits are`,
+      "remove what nobody uses, or ask for more: aws service-quotas request-service-quota-increase",
+      again(where),
+    ],
+  },
+  {
+    code: "aws_name_taken",
+    found: /EntityAlreadyExists|InvalidKeyPair\.Duplicate|InvalidGroup\.Duplicate/,
+    message: () => "expected the cluster's names to be free in this account, got one that is taken",
+    next: (where) => [
+      "another cluster of this name, perhaps in another region (roles are the account's): choose another name: in lbctl.yaml",
+      "or what a cluster left whose state was lost: remove it at AWS by its tag Cluster",
+      again(where),
     ],
   },
   {
     code: "aws_no_capacity",
     found: /InsufficientInstanceCapacity/,
     message: () => "expected a machine of this type, got none: AWS has no room for more in this zone now",
-    next: () => ["try again later, or another aws: { appType, balancerType } in lbctl.yaml", AGAIN],
+    next: (where) => [
+      "try again later, or another aws: { appType, balancerType } in lbctl.yaml",
+      again(where),
+    ],
   },
   {
     code: "aws_type_not_offered",
@@ -100,10 +125,19 @@ const KNOWN: readonly Known[] = [
       /Unsupported: Your requested instance type \(([^)]+)\)|InvalidInstanceType|The requested configuration is currently not supported/,
     message: (match) =>
       `expected an instance type that the zone offers, got ${match[1] ?? "one that it does not"}`,
-    next: ({ region }) => [
-      `aws ec2 describe-instance-type-offerings --region ${region} --location-type availability-zone`,
+    next: (where) => [
+      `aws ec2 describe-instance-type-offerings --region ${where.region} --location-type availability-zone`,
       "then set aws: { appType, balancerType } in lbctl.yaml",
-      AGAIN,
+      again(where),
+    ],
+  },
+  {
+    code: "aws_image_of_other_architecture",
+    found: /architecture '([^']+)' of the specified (?:instance type|AMI)/,
+    message: () => "expected an AMI of the machines' architecture, got one of another",
+    next: (where) => [
+      "set aws: { image: … } in lbctl.yaml to one of the architecture of appType and balancerType; or leave it out",
+      again(where),
     ],
   },
   {
@@ -111,10 +145,10 @@ const KNOWN: readonly Known[] = [
     found: /InvalidAMIID\.\w+[\s\S]*?'?\[?(ami-[0-9a-z]+)|InvalidAMIID|Your query returned no results/,
     message: (match) =>
       `expected an AMI, got none${match[1] ? ` with the id ${match[1]}` : " that fits"} in this region`,
-    next: ({ region }) => [
-      `aws ec2 describe-images --region ${region} --owners 136693071363 --filters 'Name=name,Values=debian-12-*'`,
+    next: (where) => [
+      `aws ec2 describe-images --region ${where.region} --owners 136693071363 --filters 'Name=name,Values=debian-12-*'`,
       "then set aws: { image: ami-… } in lbctl.yaml, one of this region and of the machines' architecture; or leave it out",
-      AGAIN,
+      again(where),
     ],
   },
   {
@@ -132,6 +166,24 @@ const KNOWN: readonly Known[] = [
     found: /Instance cannot be destroyed|prevent_destroy/,
     message: () => "expected the journal's volume to be free to go, got it protected (aws/journal/protect)",
     next: () => ["set aws: { journal: { protect: false } } in lbctl.yaml; the journal is gone then"],
+  },
+  {
+    code: "plan_stale",
+    found: /Saved plan is stale/i,
+    message: () =>
+      "expected the state to be as it was when the plan was made, got changes of somebody else since",
+    next: () => ["the same command again: it compares anew, and asks again"],
+  },
+  {
+    code: "state_unreadable",
+    found:
+      /state data in S3 does not have the expected content|Failed to (?:load|read) state|state snapshot was created by Terraform v?([\d.]+)/i,
+    message: (match) =>
+      `expected a state that can be read, got ${match[1] ? `one of Terraform ${match[1]}, which is newer` : "none"}`,
+    next: ({ program, dir }) => [
+      `${program} -chdir=${shellWord(dir)} state pull   # what is there`,
+      "docs/aws.md tells where the state is; S3 keeps its versions where that is switched on",
+    ],
   },
   {
     code: "state_bucket_not_found",
@@ -173,15 +225,25 @@ export function terraformError(
       ? diagnostics.map(({ summary, detail }) => `${summary}\n${detail}`).join("\n")
       : text;
   const problems = diagnostics.length > 0 ? diagnostics.map(line) : lastLines(text);
-  for (const { code, found, message, next } of KNOWN) {
-    const match = found.exec(said);
-    if (match) return new UserError(message(match, said), { code, problems, next: next(where, said) });
-  }
+  const known = knownError(said, where, problems);
+  if (known) return known;
   return new UserError(`expected ${where.program} to ${doing}, got an error`, {
     code: "terraform_failed",
     problems,
-    next: [`${where.program} -chdir=${shellWord(where.dir)} plan   # shows it whole`, AGAIN],
+    next: [
+      `${where.program} -chdir=${shellWord(where.dir)} plan${where.command === "destroy" ? " -destroy" : ""}   # shows it whole`,
+      again(where),
+    ],
   });
+}
+
+/** @returns null where the text tells of nothing that is known here */
+export function knownError(text: string, where: Where, problems = lastLines(text)): UserError | null {
+  for (const { code, found, message, next } of KNOWN) {
+    const match = found.exec(text);
+    if (match) return new UserError(message(match, text), { code, problems, next: next(where, text) });
+  }
+  return null;
 }
 
 function line({ summary, detail, address }: Diagnostic): string {
@@ -216,6 +278,10 @@ function lockedBy(text: string): string {
 
 function field(text: string, name: string): string | undefined {
   return new RegExp(`^\\s*${name}:[ \\t]*(\\S.*?)\\s*$`, "m").exec(text)?.[1];
+}
+
+function again({ command }: Where): string {
+  return `lbctl ${command}   # goes on from where it stopped${command === "deploy" ? "; what exists already stays" : ""}`;
 }
 
 function flag(profile: string | null): string {

@@ -3,6 +3,7 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
+import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { versionArgs } from "./terraform-argv.ts";
 
@@ -18,8 +19,10 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** The oldest that is tested for; S3 state with its own locks needs 1.10, which the configuration itself demands. */
-export const OLDEST = "1.6";
+/** The oldest that is known to do. */
+const OLDEST = "1.6";
+/** S3 can lock by itself since then. */
+const OLDEST_FOR_S3 = "1.10";
 
 /** No questions, no hints of commands that lbctl runs itself, no look for newer versions. */
 const ENVIRONMENT = { TF_IN_AUTOMATION: "1", TF_INPUT: "0", CHECKPOINT_DISABLE: "1" };
@@ -27,16 +30,21 @@ const ENVIRONMENT = { TF_IN_AUTOMATION: "1", TF_INPUT: "0", CHECKPOINT_DISABLE: 
 /** How often its output is looked at. In ms. */
 const LOOK_EVERY = 200;
 
+/** @returns `1.6` */
+export function oldestFor({ state }: ClusterConfig["aws"]): string {
+  return state.backend === "s3" ? OLDEST_FOR_S3 : OLDEST;
+}
+
 /** @throws UserError where neither is there, or both are too old */
-export async function findTerraform(): Promise<Terraform> {
+export async function findTerraform(oldest = OLDEST): Promise<Terraform> {
   const found: string[] = [];
   for (const program of ["terraform", "tofu"] as const) {
     const version = await versionOf(program);
-    if (version !== null && isRecent(version)) return { program, version };
+    if (version !== null && isRecent(version, oldest)) return { program, version };
     if (version !== null) found.push(`${program} ${version}`);
   }
   throw new UserError(
-    `expected Terraform or OpenTofu ${OLDEST} or newer, got ${found.join(" and ") || "neither"}`,
+    `expected Terraform or OpenTofu ${oldest} or newer, got ${found.join(" and ") || "neither"}`,
     {
       code: "terraform_not_found",
       next: [
@@ -53,9 +61,9 @@ async function versionOf(program: string): Promise<string | null> {
   return (JSON.parse(ran.stdout) as { terraform_version: string }).terraform_version;
 }
 
-export function isRecent(version: string): boolean {
+export function isRecent(version: string, oldest = OLDEST): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [oldMajor = 0, oldMinor = 0] = OLDEST.split(".").map(Number);
+  const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);
   return major > oldMajor || (major === oldMajor && minor >= oldMinor);
 }
 
@@ -103,7 +111,6 @@ export async function followTerraform(
     stdout: stdout.fd as 3,
     stderr: stderr.fd as 3,
     detached: true,
-    cleanup: false,
     reject: false,
   });
   const interrupt = () => void child.kill("SIGINT");

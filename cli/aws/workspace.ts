@@ -10,7 +10,7 @@ import { infraFile } from "../package.ts";
 import { type StatePaths, statePaths, writeFileSafely } from "../state.ts";
 import { ensureKey } from "./ssh-key.ts";
 import { stackSettings } from "./stack-settings.ts";
-import { findTerraform, runTerraform, type Terraform } from "./terraform.ts";
+import { findTerraform, oldestFor, runTerraform, type Terraform } from "./terraform.ts";
 import { initArgs } from "./terraform-argv.ts";
 import { terraformError, type Where } from "./terraform-errors.ts";
 
@@ -40,8 +40,12 @@ export async function isBegun(state: StatePaths): Promise<boolean> {
 }
 
 /** Writes the configuration and gets the provider. Nothing of it changes anything at AWS. */
-export async function prepare(config: ClusterConfig, signal: AbortSignal): Promise<Workspace> {
-  const terraform = await findTerraform();
+export async function prepare(
+  config: ClusterConfig,
+  signal: AbortSignal,
+  command: Where["command"] = "deploy",
+): Promise<Workspace> {
+  const terraform = await findTerraform(oldestFor(config.aws));
   const state = statePaths(config.dir, config.name);
   const dir = terraformDir(state);
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -49,7 +53,7 @@ export async function prepare(config: ClusterConfig, signal: AbortSignal): Promi
   const settings = stackSettings(config, await ensureKey(key, config.name));
   await writeFileSafely(join(dir, "main.tf.json"), (await loadInfra()).synthesize(settings));
   const { region, profile } = config.aws;
-  const where = { program: terraform.program, dir, region, profile };
+  const where = { program: terraform.program, dir, region, profile, command };
   const isFirst = (await lockFile(dir)) === null;
   if (isFirst || (await isOtherProvider(dir))) await writeFileSafely(join(dir, LOCK_FILE), providerLock());
   const ran = await runTerraform(terraform, dir, initArgs(), signal);

@@ -34,12 +34,13 @@ export function deployHosts(work: HostsWork, context: ChangeContext): Promise<re
   return converge(work, context, "deploy", () => currentRelease(work.config, work.state));
 }
 
-/** With the release that runs. */
+/** With the release that runs, or that a rollback, cut in its middle, goes back to. */
 export function scaleHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
   const { config, state } = work;
-  return converge(work, context, `scale --nodes ${config.nodes}`, ({ releases }) =>
-    releases ? releaseOf(config, state, releases) : currentRelease(config, state),
-  );
+  return converge(work, context, `scale --nodes ${config.nodes}`, ({ releases, installing, rollingBack }) => {
+    const names = rollingBack ? (installing ?? releases) : releases;
+    return names ? releaseOf(config, state, names) : currentRelease(config, state);
+  });
 }
 
 /** Another operator may begin with it: the balancer's host knows what is deployed. */
@@ -102,7 +103,7 @@ export function withLeaving(
   record: HostsRecord | null,
 ): readonly Machine[] {
   const leaving = machines.apps.filter(
-    (machine) => !apps.includes(machine) && record?.nodes.some(({ address }) => address === machine.address),
+    (machine) => !apps.includes(machine) && record?.nodes.some(({ address }) => address === machine.identity),
   );
   return [...apps, ...leaving];
 }

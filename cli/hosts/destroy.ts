@@ -10,16 +10,19 @@ import { currentRelease, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
 import type { HostsWork } from "./work.ts";
 
+/** @returns false where neither the state directory nor the balancer's host knows of a cluster */
 export async function destroyHosts(
   work: HostsWork,
   { keepData }: DestroyOptions,
   context: ChangeContext,
-): Promise<void> {
+): Promise<boolean> {
   const { config, state } = work;
   const local = await readRecord(state);
   const apps = withLeaving(work, wantedApps(work), local);
   const prepared = await prepare(work, apps, context);
-  await withSession(work, keepData ? "destroy --keep-data" : "destroy", async (session, signal) => {
+  const command = keepData ? "destroy --keep-data" : "destroy";
+  const destroyed = await withSession(work, command, async (session, signal) => {
+    if (!local && !session.deployed) return false;
     // Whatever the host has forgotten is no reason to leave things running.
     const record = recordOf(work, session.deployed, session.deployed ? local : null);
     const release = record.releases
@@ -37,10 +40,12 @@ export async function destroyHosts(
         },
       },
     ]);
+    return true;
   });
-  if (keepData) return;
+  if (keepData && destroyed) return true;
   await rm(state.dir, { recursive: true, force: true });
   const parent = join(config.dir, ".lbctl");
   const left = await readdir(parent).catch(() => ["?"]);
   if (left.length === 0) await rm(parent, { recursive: true });
+  return destroyed;
 }

@@ -20,14 +20,14 @@ export interface NodeGoal {
 export function nodeGoal(record: HostsRecord, apps: readonly Machine[]): NodeGoal {
   const known = new Map(record.nodes.map((node) => [node.name, node]));
   const wanted = new Map(apps.map((machine) => [machine.name, machine]));
-  const stays = (machine: Machine) => known.get(machine.name)?.address === machine.address;
+  const stays = (machine: Machine) => known.get(machine.name)?.address === machine.identity;
   return {
     entering: apps.filter((machine) => !stays(machine)),
     staying: apps.filter(stays),
     leaving: record.nodes.filter(({ name }) => !wanted.has(name)),
     replaced: record.nodes.filter(({ name, address }) => {
       const machine = wanted.get(name);
-      return machine !== undefined && machine.address !== address;
+      return machine !== undefined && machine.identity !== address;
     }),
   };
 }
@@ -42,9 +42,9 @@ export function nodesFor(
   return apps.map((machine) => {
     const url = nodeUrl(config, machine);
     const before = known.get(machine.name);
-    if (before?.address === machine.address) return { ...before, url };
+    if (before?.address === machine.identity) return { ...before, url };
     // One with an app of its own may hold anything.
-    return { name: machine.name, url, address: machine.address, empty: config.app.kind !== "none" };
+    return { name: machine.name, url, address: machine.identity, empty: config.app.kind !== "none" };
   });
 }
 

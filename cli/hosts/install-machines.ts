@@ -6,6 +6,6 @@ import type { Site } from "./site.ts";
 export function machinesOf(nodes: readonly RecordedNode[], { facts }: Pick<Site, "facts">): Machine[] {
   return nodes.flatMap(
     ({ name, address }) =>
-      facts.find(({ machine }) => machine.name === name && machine.address === address)?.machine ?? [],
+      facts.find(({ machine }) => machine.name === name && machine.identity === address)?.machine ?? [],
   );
 }

@@ -35,6 +35,7 @@ export async function installOn(
   const serving = status === null ? [] : goal.staying;
   const idle = site.apps.filter((machine) => !serving.includes(machine));
   refuseUnknownData(deployment, goal.entering);
+  await context.begin?.();
   await deployment.save({
     installing: site.release.names,
     rollingBack,

@@ -14,6 +14,8 @@ export interface Machine {
   readonly name: string;
   /** Where ssh reaches it. */
   readonly address: string;
+  /** Tells it from another machine that takes its place. */
+  readonly identity: string;
   /** Where the other machines reach it. */
   readonly inside: string;
   readonly user: string | null;
@@ -65,6 +67,7 @@ function machineOf(name: string, entry: HostEntry, { ssh }: HostsConfig, dir: st
   return {
     name,
     address: entry.address,
+    identity: entry.address,
     inside: entry.inside ?? entry.address,
     user: entry.user ?? ssh.user,
     port: entry.port ?? ssh.port,

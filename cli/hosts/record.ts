@@ -14,7 +14,7 @@ export interface Releases {
 export interface RecordedNode {
   readonly name: string;
   readonly url: string;
-  /** Of its host, as ssh reaches it: another one is another node. */
+  /** The identity of its machine: another one is another node. */
   readonly address: string;
   /** It held nothing when it came in. */
   readonly empty: boolean;

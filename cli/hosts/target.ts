@@ -40,6 +40,7 @@ export function hostsTarget(machinesOf: (config: ClusterConfig) => Promise<Machi
     rollback: async (config, context) => rollbackHosts(await workOf(config, context.signal), context),
     destroy: async (config, options, context) =>
       destroyHosts(await workOf(config, context.signal), options, context),
+    isElsewhere: () => true,
     processes: async (config, signal) => {
       const work = await workOf(config, signal);
       return Promise.all(unitsOf(work, await deployedRecord(config)).map((unit) => reportOf(work, unit)));

@@ -19,7 +19,7 @@ export interface Unit {
 /** With an app of its own a node has no unit of ours. */
 export function unitsOf({ machines, config }: HostsWork, record: HostsRecord): Unit[] {
   const apps = record.nodes.flatMap(({ name, address }): Unit[] => {
-    const machine = machines.apps.find((one) => one.name === name && one.address === address);
+    const machine = machines.apps.find((one) => one.name === name && one.identity === address);
     return machine && config.app.kind !== "none" ? [{ name, unit: "lb-app", machine }] : [];
   });
   return [{ name: BALANCER, unit: "lb-proxy", machine: machines.balancer }, ...apps];

@@ -64,8 +64,12 @@ async function plan(config: ClusterConfig): Promise<readonly Change[]> {
   return (await survey(config)).changes;
 }
 
-async function deploy(config: ClusterConfig, { ui, signal }: ChangeContext): Promise<readonly Change[]> {
+async function deploy(
+  config: ClusterConfig,
+  { ui, signal, begin }: ChangeContext,
+): Promise<readonly Change[]> {
   const work = { config, signal, ...(await survey(config)) };
+  await begin?.();
   await ui.steps(work.changes.length > 0 ? convergenceSteps(work) : waitingSteps(work));
   return work.changes;
 }
@@ -92,7 +96,7 @@ async function destroy(
   config: ClusterConfig,
   { keepData }: DestroyOptions,
   { ui, signal }: ChangeContext,
-): Promise<void> {
+): Promise<boolean> {
   const state = statePaths(config.dir, config.name);
   const { proxyConfig } = await observe(state);
   // The balancer drains, then the nodes end.
@@ -103,6 +107,7 @@ async function destroy(
       ? { title: "Remove what belongs to the processes", run: () => forgetProcesses(state) }
       : { title: `Remove ${state.dir}`, run: () => removeState(config, state) },
   ]);
+  return true;
 }
 
 /** What the next deploy goes on with stays: journal, keys, the nodes' data, config and audit log. */

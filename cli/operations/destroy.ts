@@ -20,7 +20,8 @@ export async function destroy(
 ): Promise<Destroyed> {
   const config = await loadClusterConfig(configFlag);
   const state = statePaths(config.dir, config.name);
-  if (!existsSync(state.dir)) return { name: config.name, destroyed: false };
+  const target = await targetOf(config);
+  if (!existsSync(state.dir) && !target.isElsewhere?.(config)) return { name: config.name, destroyed: false };
   const what = options.keepData ? "Stop" : "Stop, and delete all data of,";
   if (!options.yes && !(await context.ui.confirm(`${what} cluster "${config.name}" (${state.dir})?`))) {
     throw new UserError(`expected a yes, got none: "${config.name}" is as it was`, {
@@ -30,9 +31,7 @@ export async function destroy(
       ],
     });
   }
-  const target = await targetOf(config);
-  await changeAlone(config, options.keepData ? "destroy --keep-data" : "destroy", () =>
-    target.destroy(config, options, context),
-  );
-  return { name: config.name, destroyed: true };
+  const command = options.keepData ? "destroy --keep-data" : "destroy";
+  const destroyed = await changeAlone(config, command, () => target.destroy(config, options, context));
+  return { name: config.name, destroyed };
 }

@@ -23,15 +23,14 @@ export async function scale(
   await target.find(config);
   const changes = await changeAlone(config, `scale --nodes ${nodes}`, async () => {
     await target.checkScale(config, nodes, context);
-    return await target.scale(await remember(config, nodes), context);
+    return await target.scale({ ...config, nodes }, { ...context, begin: () => remember(config, nodes) });
   });
   return { changes, cluster: await target.find(config) };
 }
 
-/** First, so that a deploy goes on from here if this command is stopped. */
-async function remember(config: ClusterConfig, nodes: number): Promise<ClusterConfig> {
+/** So that a deploy goes on from there if this command is stopped. */
+async function remember(config: ClusterConfig, nodes: number): Promise<void> {
   if (config.file !== null && config.nodes !== nodes) await writeNodeCount(config.file, nodes);
-  return { ...config, nodes };
 }
 
 /** @throws UserError for anything but a whole number from 1 to 9 */

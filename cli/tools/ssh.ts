@@ -66,6 +66,12 @@ function portOptions({ from, host, port }: Forward): string[] {
   return ["-L", `127.0.0.1:${from}:${urlHost(host)}:${port}`];
 }
 
+/** Options for a host that is reached through this one, where no key is left. % begins a token of ssh. */
+export function throughArgs(access: SshAccess): string[] {
+  const words = [...sshOptions(access), ...destination(access)].map(shellWord).join(" ");
+  return ["-o", `ProxyCommand=ssh -W %h:%p ${words.replaceAll("%", "%%")}`];
+}
+
 /** The options as one string, as Ansible's inventory has them. */
 export function sshOptionText(access: SshAccess): string {
   return sshOptions(access).map(shellWord).join(" ");

@@ -55,7 +55,7 @@ suite("lbctl against the emulator", { skip: NO_PYTHON || NO_TERRAFORM || without
     assert.deepEqual([again.needed, again.changes], [false, []], "nothing to change after an apply");
     const before = await readOutputs(three);
     assert.ok(before);
-    const machines = toMachines(three.config, before, three.keyFile);
+    const machines = toMachines(three.config, before, three.state);
     assert.deepEqual(
       machines.apps.map(({ name, address, inside }) => [name, address, inside]),
       before.nodes.map(({ name, instance_id, private_ip }) => [name, instance_id, private_ip]),

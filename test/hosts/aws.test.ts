@@ -16,7 +16,9 @@ import { ansibleVenv } from "../lab/venv.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const NO_LAB = existsSync(PLACE.json) ? false : "no lab is up: npm run lab:up -- --hosts 4";
-const STAND_INS = join(import.meta.dirname, "../cli/aws/stand-in");
+const STAND_INS = ["stand-in", "stand-in-plugin"].map((name) =>
+  join(import.meta.dirname, "../cli/aws", name),
+);
 /** Ansible on a busy machine takes its time. */
 const PATIENCE = 900_000;
 const LBCTL = join(import.meta.dirname, "../../cli/bin.ts");
@@ -88,6 +90,7 @@ test("target aws on hosts of the lab", { skip: NO_LAB, timeout: 1_800_000 }, asy
 
   await t.test("destroy leaves nothing", async () => {
     assert.match(await lbctl("destroy", "--yes"), /is gone/);
+    assert.deepEqual(JSON.parse(readFileSync(join(dir, "left.json"), "utf8")), []);
   });
 
   async function statusOf(): Promise<{ nodes: string[] }> {
@@ -106,8 +109,9 @@ test("target aws on hosts of the lab", { skip: NO_LAB, timeout: 1_800_000 }, asy
     const env = {
       ...process.env,
       // Made before, where there is a way out: lbctl takes an Ansible that is new enough from PATH.
-      PATH: [STAND_INS, join(ansibleVenv(), "bin"), process.env.PATH].join(delimiter),
+      PATH: [...STAND_INS, join(ansibleVenv(), "bin"), process.env.PATH].join(delimiter),
       XDG_DATA_HOME: join(dir, "data"),
+      STAND_IN_LEFT: join(dir, "left.json"),
       STAND_IN_ADDRESSES: JSON.stringify(addresses),
     };
     const ran = await run(process.execPath, [LBCTL, ...args], { cwd: dir, env, timeout: PATIENCE });

@@ -30,7 +30,7 @@ test("lbctl plan: every change, then the cost; nothing is made, and no credentia
 test("lbctl deploy where nobody can be asked: --yes is the next step", async (t) => {
   const { lbctl } = await bed(t);
   const ran = await lbctl("deploy", "--json");
-  assert.equal(ran.code, 1);
+  assert.equal(ran.code, 1, ran.stdout);
   assert.equal((JSON.parse(ran.stdout) as { error: { code: string } }).error.code, "not_confirmed");
 });
 
@@ -44,7 +44,7 @@ test("lbctl scale --nodes with what is no number from 1 to 9", async (t) => {
 });
 
 test("lbctl doctor: what is there, what is missing, and what brings it", async (t) => {
-  const { lbctl } = await bed(t);
+  const { lbctl } = await bed(t, ["stand-in"]);
   const ran = await lbctl("doctor", "--json");
   const { findings } = JSON.parse(ran.stdout) as {
     findings: { check: string; ok: boolean; found: string; mend: string }[];
@@ -91,12 +91,36 @@ test("without Terraform or OpenTofu: what to install", async (t) => {
   assert.match(ran.stderr, /expected Terraform or OpenTofu 1\.6 or newer, got neither/);
 });
 
-async function bed(t: TestContext) {
+for (const [backend, aws, oldest] of [
+  ["local", "", "1.6"],
+  ["s3", "aws: { state: { backend: s3, bucket: shop-state } }\n", "1.10"],
+] as const) {
+  test(`a Terraform that is too old for state ${backend}: which one is needed`, async (t) => {
+    const dir = tempFolder(t);
+    await writeFile(join(dir, "lbctl.yaml"), `name: shop\ntarget: aws\n${aws}`);
+    const old = backend === "s3" ? "1.9.8" : "1.5.7";
+    await writeFile(join(dir, "terraform"), `#!/bin/sh\necho '{"terraform_version":"${old}"}'\n`, {
+      mode: 0o755,
+    });
+    const ran = await run(process.execPath, [LBCTL, "plan"], {
+      cwd: dir,
+      env: { PATH: `${dir}:/bin`, HOME: dir },
+    });
+    assert.equal(ran.code, 1);
+    assert.ok(
+      ran.stderr.includes(`expected Terraform or OpenTofu ${oldest} or newer, got terraform ${old}`),
+      ran.stderr,
+    );
+  });
+}
+
+/** @param standIns folders that come first on PATH */
+async function bed(t: TestContext, standIns = ["stand-in", "stand-in-plugin"]) {
   const dir = tempFolder(t);
   await writeFile(join(dir, "lbctl.yaml"), "name: shop\ntarget: aws\n");
   const env = {
     ...process.env,
-    PATH: [join(import.meta.dirname, "stand-in"), process.env.PATH].join(delimiter),
+    PATH: [...standIns.map((name) => join(import.meta.dirname, name)), process.env.PATH].join(delimiter),
   };
   return {
     dir,

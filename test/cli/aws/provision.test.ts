@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { suite, test } from "node:test";
 import {
   applyMachines,
@@ -124,6 +127,46 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     );
   });
 
+  test("Ctrl-C twice in a terminal reaches it once: it saves, and unlocks", async (t) => {
+    const work = await workspace(t, { balancer });
+    const begun = join(work.where.dir, "begun");
+    await configure(work, {
+      app1: { input: machine(1) },
+      app2: { input: machine(2), command: `touch "${begun}"; trap "" INT; sleep 3` },
+    });
+    await planMachines(work);
+    const applying = apply(work, "stop");
+    await until(() => existsSync(begun), { what: "the second one is being made" });
+    // A terminal sends it to the whole group.
+    for (const _ of [1, 2]) process.kill(-(applying.child.pid ?? 0), "SIGINT");
+    assert.equal(await applying.said, "apply_interrupted\n");
+    const { changes } = await planMachines(work);
+    assert.deepEqual(
+      changes.map(({ action, what }) => `${action} ${what}`),
+      ["replace terraform_data.app2"],
+      "unlocked, app1 is there, and that app2 was begun is known",
+    );
+  });
+
+  for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+    test(`it comes to its own end when lbctl is ended by ${signal}`, async (t) => {
+      const work = await workspace(t, { balancer });
+      const [begun, go] = [join(work.where.dir, "begun"), join(work.where.dir, "go")];
+      await configure(work, {
+        app1: { input: machine(1), command: `touch "${begun}"; until test -e "${go}"; do sleep 0.1; done` },
+      });
+      await planMachines(work);
+      const applying = apply(work);
+      await until(() => existsSync(begun), { what: "the apply is at work" });
+      applying.child.kill(signal);
+      await once(applying.child, "close");
+      await writeFile(go, "");
+      await until(async () => (await planMachines(work).catch(() => null))?.needed === false, {
+        what: "the machine is made, and the state unlocked",
+      });
+    });
+  }
+
   test("while someone else applies: who, since when, and how to unlock", async (t) => {
     const work = await workspace(t, { balancer });
     const [begun, go] = [join(work.where.dir, "begun"), join(work.where.dir, "go")];
@@ -157,6 +200,16 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     });
   });
 });
+
+/** In a process of its own, as a shell starts it. */
+function apply({ where }: Work, onInterrupt = "") {
+  const script = join(import.meta.dirname, "applying.ts");
+  const child = spawn(process.execPath, [script, where.dir, onInterrupt], {
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return { child, said: text(child.stdout) };
+}
 
 async function plans(work: Work): Promise<string[]> {
   return (await readdir(work.where.dir)).filter((name) => name.endsWith(".tfplan"));

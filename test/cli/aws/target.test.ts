@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
 import { suite, type TestContext, test } from "node:test";
 import { machinesOf } from "../../../cli/aws/known-machines.ts";
@@ -8,9 +11,11 @@ import { awsTarget } from "../../../cli/aws/target.ts";
 import type { ClusterConfig } from "../../../cli/cluster-config.ts";
 import { loadClusterConfig } from "../../../cli/config-file.ts";
 import { UserError } from "../../../cli/errors.ts";
+import { nodesFor } from "../../../cli/hosts/goal.ts";
+import { clusterOf, emptyRecord, type HostsRecord } from "../../../cli/hosts/record.ts";
 import { hostsTarget } from "../../../cli/hosts/target.ts";
-import { makeStateDir, statePaths } from "../../../cli/state.ts";
-import type { ChangeContext, Target } from "../../../cli/target.ts";
+import { makeStateDir, statePaths, writeJson } from "../../../cli/state.ts";
+import type { ChangeContext, Reached, Target } from "../../../cli/target.ts";
 import { makeUi } from "../../../cli/ui.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -49,6 +54,96 @@ suite("target aws, with a stand-in for Terraform and one for what installs", () 
       ["create aws_instance.app2", "create aws_instance.app3"],
     );
     assert.deepEqual(bed.installed, ["scale to 3 i-app1-1 i-app2-1 i-app3-1"]);
+  });
+
+  test("scale without a yes: what is wanted stays as it was, and no plan is left to be applied", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(1), bed.yes);
+    const begun: string[] = [];
+    const context = { ...bed.yes, yes: false, begin: async () => void begun.push("begun") };
+    await assert.rejects(bed.target.scale(bed.config(3), context), { code: "not_confirmed" });
+    assert.deepEqual(begun, []);
+    assert.equal(existsSync(join(stateOf(bed.config(3)).dir, "terraform/deploy.tfplan")), false);
+  });
+
+  test("scale with a yes: what is wanted is on record before the first machine is made", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(1), bed.yes);
+    const state = join(stateOf(bed.config(1)).dir, "terraform/terraform.tfstate");
+    const there: boolean[] = [];
+    const begin = async () => void there.push((await readFile(state, "utf8")).includes("aws_instance.app3"));
+    await bed.target.scale(bed.config(3), { ...bed.yes, begin });
+    assert.deepEqual(there, [false]);
+  });
+
+  test("only machines that are new, or start anew, are waited for", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(1), bed.yes);
+    assert.deepEqual(bed.waitedFor.splice(0), ["balancer", "app1"]);
+    await bed.installs(1);
+    await bed.target.scale(bed.config(2), bed.yes);
+    assert.deepEqual(bed.waitedFor.splice(0), ["app2"]);
+    await bed.installs(2);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    assert.deepEqual(bed.waitedFor, []);
+    const { aws } = bed.config(2);
+    await bed.target.deploy({ ...bed.config(2), aws: { ...aws, appType: "t3.large" } }, bed.yes);
+    assert.deepEqual(bed.waitedFor, ["app1", "app2"]);
+  });
+
+  test("machines that an earlier command left before anything was installed are waited for", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    bed.waitedFor.length = 0;
+    await bed.target.deploy(bed.config(2), bed.yes);
+    assert.deepEqual(bed.waitedFor, ["balancer", "app1", "app2"], "nothing is on record of them yet");
+  });
+
+  test("a node whose machine is replaced is drained before that", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
+    const state = JSON.parse(await readFile(file, "utf8"));
+    state["aws_instance.app2"].values.ami = "ami-of-before";
+    await writeFile(file, JSON.stringify(state));
+    bed.installed.length = 0;
+    await bed.target.deploy(bed.config(2), bed.yes);
+    assert.deepEqual(bed.installed, ["POST /api/nodes/app2/drain i-app2-1", "deploy i-app1-1 i-app2-2"]);
+  });
+
+  test("without the tools that lead to machines none is made", async (t) => {
+    const bed = await bedOf(t);
+    const path = process.env.PATH ?? "";
+    const without = path.split(delimiter).filter((dir) => !dir.endsWith("stand-in-plugin"));
+    bed.env({ PATH: without.join(delimiter) });
+    await assert.rejects(bed.target.deploy(bed.config(1), bed.yes), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "session_tools_missing");
+      assert.match(error.next.join("\n"), /session-manager-working-with-install-plugin/);
+      return true;
+    });
+    assert.equal(existsSync(join(stateOf(bed.config(1)).dir, "terraform/terraform.tfstate")), false);
+  });
+
+  suite("with the state in S3, from another checkout", () => {
+    test("without the machines' key: deploy, scale and plan are refused, and no machine gets another", async (t) => {
+      const bed = await bedOf(t, S3);
+      await bed.target.deploy(bed.config(1), bed.yes);
+      await bed.anotherCheckout();
+      for (const how of ["deploy", "scale", "plan"] as const)
+        await assert.rejects(bed.target[how](bed.config(1), bed.yes), { code: "ssh_key_differs" });
+      assert.equal((await bed.left()).filter((address) => address === "aws_instance.app1").length, 1);
+    });
+
+    test("destroy needs no key, and leaves nothing", async (t) => {
+      const bed = await bedOf(t, S3);
+      await bed.target.deploy(bed.config(2), bed.yes);
+      await bed.anotherCheckout();
+      assert.equal(bed.target.isElsewhere?.(bed.config(2)), true);
+      assert.equal(await bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), true);
+      assert.deepEqual(await bed.left(), []);
+      assert.equal(await bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), false, "gone");
+    });
   });
 
   test("without a yes nothing is made", async (t) => {
@@ -130,6 +225,7 @@ suite("target aws, with a stand-in for Terraform and one for what installs", () 
       code: "keep_data_not_possible",
     });
     await bed.target.destroy(bed.config(1), { keepData: false }, bed.yes);
+    assert.deepEqual(await bed.left(), []);
     assert.equal(existsSync(stateOf(bed.config(1)).dir), false);
   });
 
@@ -145,35 +241,68 @@ suite("target aws, with a stand-in for Terraform and one for what installs", () 
   });
 });
 
-/** A cluster's folder, PATH with the stand-in first, and a record of what was asked of the installer. */
-async function bedOf(t: TestContext) {
+const S3 = "aws: { state: { backend: s3, bucket: shop-state } }\n";
+
+/** A cluster's folder, PATH with the stand-ins first, and a record of what was asked of the installer. */
+async function bedOf(t: TestContext, yaml = "") {
   const before = { ...process.env };
   t.after(() => {
     process.env = before;
   });
-  process.env.PATH = [join(import.meta.dirname, "stand-in"), process.env.PATH].join(delimiter);
-  const file = join(tempFolder(t), "lbctl.yaml");
-  await writeFile(file, "name: shop\ntarget: aws\n");
+  const dir = tempFolder(t);
+  const left = join(dir, "left.json");
+  const standIns = ["stand-in", "stand-in-plugin"].map((name) => join(import.meta.dirname, name));
+  process.env.PATH = [...standIns, process.env.PATH].join(delimiter);
+  process.env.STAND_IN_LEFT = left;
+  process.env.STAND_IN_S3 = dir;
+  const file = join(dir, "lbctl.yaml");
+  await writeFile(file, `name: shop\ntarget: aws\n${yaml}`);
   const base = await loadClusterConfig(file);
-  await makeStateDir(stateOf(base));
+  const state = stateOf(base);
+  await makeStateDir(state);
   const installed: string[] = [];
+  const waitedFor: string[] = [];
   const context: ChangeContext = {
     ui: makeUi({ silent: true }),
     verbose: false,
     yes: true,
     signal: new AbortController().signal,
   };
+  const config = (nodes: number): ClusterConfig => ({ ...base, nodes });
+  const target = awsTarget(await installer(t, installed), async ({ machines }) => {
+    waitedFor.push(...machines.map(({ name }) => name));
+  });
   return {
-    target: awsTarget(installer(installed), async () => undefined),
-    config: (nodes: number): ClusterConfig => ({ ...base, nodes }),
+    target,
+    config,
     installed,
+    waitedFor,
     yes: context,
     env: (values: Record<string, string>) => Object.assign(process.env, values),
+    /** What is at AWS after the last apply. */
+    left: async () => JSON.parse(await readFile(left, "utf8")) as string[],
+    /** As the hosts' half records it at its end. */
+    installs: async (nodes: number) => {
+      const { apps } = await machinesOf(config(nodes));
+      const record: HostsRecord = {
+        ...emptyRecord("shop"),
+        target: "aws",
+        balancerUrl: "http://198.51.100.7",
+        adminPort: 1936,
+        adminUser: "admin",
+        nodes: nodesFor(config(nodes), { nodes: [] }, apps),
+      };
+      await writeJson(state.record, record);
+    },
+    anotherCheckout: async () => {
+      await rm(state.dir, { recursive: true });
+      await makeStateDir(state);
+    },
   };
 }
 
-/** Writes down what it is asked, with the machines that it would see. */
-function installer(said: string[]): Target {
+/** Writes down what it is asked, with the machines that it would see; so does its balancer. */
+async function installer(t: TestContext, said: string[]): Promise<Target> {
   const note = async (what: string, config: ClusterConfig) => {
     const { apps } = await machinesOf(config);
     said.push([what, ...apps.map(({ address }) => address)].join(" "));
@@ -185,5 +314,22 @@ function installer(said: string[]): Target {
     deploy: (config) => note("deploy", config),
     scale: (config) => note(`scale to ${config.nodes}`, config),
     checkScale: async (_, nodes) => void said.push(`checkScale ${nodes}`),
+    reach: (config) => balancerOf(t, config, said),
   };
+}
+
+async function balancerOf(t: TestContext, config: ClusterConfig, said: string[]): Promise<Reached> {
+  const { apps } = await machinesOf(config);
+  const server = createServer(({ method, url = "" }, response) => {
+    const address = apps.find(({ name }) => url.includes(`/${name}/`))?.address;
+    said.push(`${method} ${url} ${address}`);
+    response.setHeader("content-type", "application/json").end("{}");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const record = { ...emptyRecord("shop"), target: "aws", adminPort: port, adminUser: "admin" } as const;
+  const cluster = clusterOf(config, { ...record, balancerUrl: "http://127.0.0.1" }, "127.0.0.1");
+  await writeFile(cluster.adminPasswordFile, "secret\n");
+  return { cluster, [Symbol.asyncDispose]: async () => undefined };
 }

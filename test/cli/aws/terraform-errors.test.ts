@@ -10,6 +10,7 @@ const where: Where = {
   dir: "/srv/shop/.lbctl/shop/terraform",
   region: "eu-central-1",
   profile: "prod",
+  command: "deploy",
 };
 
 /** What the AWS provider says, by reports of its users (hashicorp/terraform-provider-aws and others). */
@@ -88,6 +89,62 @@ const SAID = [
     message: /no room/,
     next: /try again later/,
   },
+  {
+    code: "aws_quota",
+    summary:
+      "creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 400, RequestID: 4, api error VpcLimitExceeded: The maximum number of VPCs has been reached.",
+    detail: "",
+    message: /a limit of the account \(VpcLimitExceeded\)/,
+    next: /list-service-quotas --region eu-central-1/,
+  },
+  {
+    code: "aws_name_taken",
+    summary:
+      "creating IAM Role (lbctl-shop-machine): operation error IAM: CreateRole, https response error StatusCode: 409, RequestID: 5, EntityAlreadyExists: Role with name lbctl-shop-machine already exists.",
+    detail: "",
+    message: /got one that is taken/,
+    next: /choose another name: in lbctl\.yaml/,
+  },
+  {
+    code: "aws_image_of_other_architecture",
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, https response error StatusCode: 400, RequestID: 6, api error InvalidParameterValue: The architecture 'arm64' of the specified instance type does not match the architecture 'x86_64' of the specified AMI.",
+    detail: "",
+    message: /an AMI of the machines' architecture/,
+    next: /aws: \{ image: … \}/,
+  },
+  {
+    code: "aws_no_credentials",
+    summary:
+      "reading EC2 AMIs: operation error EC2: DescribeImages, https response error StatusCode: 401, api error UnrecognizedClientException: The security token included in the request is invalid.",
+    detail: "",
+    message: /expected AWS credentials/,
+    next: /get-caller-identity/,
+  },
+  {
+    code: "aws_not_allowed",
+    summary: "Error acquiring the state lock",
+    detail:
+      "Error message: operation error S3: PutObject, https response error StatusCode: 403, RequestID: 7, HostID: x, api error AccessDenied: Access Denied\n\nTerraform acquires a state lock to protect the state from being written by multiple users at the same time.",
+    message: /expected to be allowed/,
+    next: /docs\/aws\.md/,
+  },
+  {
+    code: "state_bucket_not_found",
+    summary: "Error acquiring the state lock",
+    detail:
+      "Error message: operation error S3: PutObject, https response error StatusCode: 404, RequestID: 8, HostID: x, NoSuchBucket: The specified bucket does not exist",
+    message: /expected a bucket for the state/,
+    next: /docs\/aws\.md/,
+  },
+  {
+    code: "plan_stale",
+    summary: "Saved plan is stale",
+    detail:
+      "The given plan file can no longer be applied because the state was changed by another operation after the plan was created.",
+    message: /changes of somebody else since/,
+    next: /the same command again/,
+  },
 ] as const;
 
 for (const { code, summary, detail, message, next } of SAID) {
@@ -139,6 +196,17 @@ suite("errors of init, which are for people only", () => {
       assert.ok(error.next.length > 0);
     });
   }
+});
+
+test("what goes on from there is what was asked for: never a deploy after a destroy", () => {
+  const destroy: Where = { ...where, command: "destroy" };
+  for (const { summary, detail } of SAID) {
+    const { next } = terraformError("apply", [{ summary, detail }], "", destroy);
+    assert.doesNotMatch(next.join("\n"), /lbctl deploy/);
+  }
+  const { next } = terraformError("apply", [{ summary: "Odd", detail: "" }], "", destroy);
+  assert.match(next[0] ?? "", /plan -destroy/);
+  assert.match(next[1] ?? "", /^lbctl destroy /);
 });
 
 test("anything else: Terraform's words, and how to see all of it", () => {

@@ -28,7 +28,13 @@ export async function workspace(
   const terraform = await findTerraform();
   const work = {
     terraform,
-    where: { program: terraform.program, dir, region: "eu-central-1", profile: null },
+    where: {
+      program: terraform.program,
+      dir,
+      region: "eu-central-1",
+      profile: null,
+      command: "deploy" as const,
+    },
     signal,
   };
   await configure(work, resources);
