@@ -1,6 +1,6 @@
 /** `.lbctl/<name>/` beside the config: all that lbctl keeps of a cluster. Paths, and files that are whole or absent. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorCode, UserError } from "./errors.ts";
 
@@ -65,6 +65,8 @@ export async function makeStateDir(state: StatePaths): Promise<void> {
     await mkdir(dirname(state.dir), { recursive: true, mode: 0o700 });
     for (const dir of [state.dir, state.logs, state.nodes])
       await mkdir(dir, { recursive: true, mode: 0o700 });
+    // It may have been made by hand, for a key or for known_hosts.
+    await chmod(state.dir, 0o700);
   } catch (cause) {
     throw new UserError(`expected to be able to write to ${state.dir}, got ${errorCode(cause) ?? cause}`, {
       next: ["run lbctl in a directory that you may write to, or name a config there with --config"],

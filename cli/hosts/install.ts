@@ -29,10 +29,10 @@ export async function installOn(
   const { ui } = context;
   const { site } = deployment;
   const goal = nodeGoal(deployment.record, site.apps);
-  // Nobody is served yet, or any more: all of them at once.
   const status = await lookAtBalancer(deployment);
   refuseOnlyNewUrls(site.config, deployment.record, goal.staying, status === "hangs" ? null : status);
-  const serving = status === null ? [] : goal.staying;
+  // Where nobody is served yet, or any more, all of them at once: another app may be what brings them back.
+  const serving = isServing(status) ? goal.staying : [];
   const idle = site.apps.filter((machine) => !serving.includes(machine));
   refuseUnknownData(deployment, goal.entering);
   await context.begin?.();
@@ -60,7 +60,9 @@ export async function installOn(
     },
     { title: "Wait until the balancer is ready", run: async () => untilReady(await deployment.ask()) },
   ]);
-  await ui.steps(await rollSteps(deployment, serving, ui));
+  const { takenOut } = deployment.record;
+  const out = goal.staying.filter(({ name }) => takenOut.includes(name));
+  await ui.steps(await rollSteps(deployment, isServing(status) ? serving : out, ui));
   await ui.steps([
     inSync(deployment, wanted),
     ...(goal.leaving.length > 0 ? [removal(deployment, goal.leaving, site.apps)] : []),
@@ -82,6 +84,10 @@ export async function installOn(
     },
   ]);
   return deployment.changes;
+}
+
+function isServing(status: Status | "hangs" | null): boolean {
+  return status === "hangs" || (status !== null && status.inSync > 0);
 }
 
 /** @returns null where it serves nobody. A deployed one that hangs has too much to do, perhaps, and serves all the same. */

@@ -52,7 +52,7 @@ function hostVariables(
 
 function variablesOf(input: InventoryInput): Record<string, unknown> {
   const { release, nodes, nodeBinaries } = input;
-  const { names, proxyBundle, appBundle, appDirectory } = release;
+  const { names, proxyBundle, appBundle, ownApp } = release;
   const settings = settingsOf(input);
   return {
     ...settings,
@@ -66,7 +66,7 @@ function variablesOf(input: InventoryInput): Record<string, unknown> {
     ...(proxyBundle === null ? {} : { lb_proxy_bundle: proxyBundle }),
     ...(names.app === null ? {} : { lb_app_version: names.app }),
     ...(appBundle === null ? {} : { lb_app_bundle: appBundle }),
-    ...(appDirectory === null ? {} : { lb_app_directory: appDirectory }),
+    ...(ownApp === null ? {} : { lb_app_archive: ownApp.archive, lb_app_command: ownApp.command }),
   };
 }
 
@@ -84,7 +84,6 @@ function settingsOf({
     lb_proxy_drain_timeout: Math.ceil(checked(config, state).drainTimeout / 1000),
     lb_app_kind: app.kind,
     lb_app_port: ports.apps,
-    ...(app.kind === "directory" ? { lb_app_command: app.command } : {}),
     // The firewall has to close the ports that there are, not the ones by default.
     hardening_traffic_port: ports.traffic,
     hardening_admin_port: ports.admin,

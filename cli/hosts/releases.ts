@@ -6,6 +6,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { packageRoot, packageVersion } from "../package.ts";
 import type { StatePaths } from "../state.ts";
+import { type KeptApp, keepOwnApp, keptApp } from "./own-app.ts";
 import type { Facts } from "./probe.ts";
 import type { HostsRecord, Releases } from "./record.ts";
 
@@ -17,8 +18,8 @@ export interface Release {
   readonly proxyBundle: string | null;
   /** The reference app's; null for another, or where it is on the hosts alone. */
   readonly appBundle: string | null;
-  /** The folder of the user's own app; null likewise, or where another version of the app is in it. */
-  readonly appDirectory: string | null;
+  /** The user's own app; null likewise. */
+  readonly ownApp: KeptApp | null;
 }
 
 /** What this lbctl and the user's app are now; copied into the state directory. */
@@ -28,7 +29,9 @@ export function currentRelease(config: ClusterConfig, state: StatePaths): Releas
   if (app.kind === "none")
     return { names: { proxy, app: null }, ...filesOf(config, state, { proxy, app: null }) };
   const name =
-    app.kind === "reference" ? keep("app.mjs", state) : folderName(resolve(config.dir, app.directory));
+    app.kind === "reference"
+      ? keep("app.mjs", state)
+      : keepOwnApp(resolve(config.dir, app.directory), app.command, (release) => folderOf(state, release));
   return releaseOf(config, state, { proxy, app: name });
 }
 
@@ -37,24 +40,22 @@ export function releaseOf(config: ClusterConfig, state: StatePaths, names: Relea
   return { names, ...filesOf(config, state, names) };
 }
 
-function filesOf({ app, dir }: ClusterConfig, state: StatePaths, names: Releases): Omit<Release, "names"> {
+function filesOf({ app }: ClusterConfig, state: StatePaths, names: Releases): Omit<Release, "names"> {
   const bundle = (name: string, file: string) => {
     const path = join(folderOf(state, name), file);
     return existsSync(path) ? path : null;
   };
-  const directory = app.kind === "directory" ? resolve(dir, app.directory) : null;
-  const same = directory !== null && existsSync(directory) && folderName(directory) === names.app;
   return {
     proxyBundle: bundle(names.proxy, "proxy.mjs"),
     appBundle: app.kind === "reference" && names.app !== null ? bundle(names.app, "app.mjs") : null,
-    appDirectory: same ? directory : null,
+    ownApp: app.kind === "directory" && names.app !== null ? keptApp(folderOf(state, names.app)) : null,
   };
 }
 
 /** @throws UserError before anything is changed, where a host lacks a release that is not here either */
 export function refuseMissing(
   { kind }: ClusterConfig["app"],
-  { names, proxyBundle, appBundle, appDirectory }: Release,
+  { names, proxyBundle, appBundle, ownApp }: Release,
   balancer: HasReleases,
   apps: readonly HasReleases[],
 ): void {
@@ -64,7 +65,7 @@ export function refuseMissing(
       .map(({ machine }) => `${machine.name} has no ${release}`);
   const problems = [
     ...(proxyBundle === null ? lacking([balancer], `proxy/${names.proxy}`) : []),
-    ...(kind !== "none" && names.app !== null && appBundle === null && appDirectory === null
+    ...(kind !== "none" && names.app !== null && appBundle === null && ownApp === null
       ? lacking(apps, `app/${names.app}`)
       : []),
   ];
@@ -74,7 +75,7 @@ export function refuseMissing(
     problems,
     next: [
       "run the same command where it was deployed from: its state directory (.lbctl) has the release",
-      "or, with an app of your own, put that version into its directory again",
+      "or, with an app of your own, put that version into its directory again: lbctl deploy",
       "or go to another one: lbctl deploy, with the lbctl or the app that you want",
     ],
   });
@@ -105,26 +106,6 @@ function keep(bundle: "proxy.mjs" | "app.mjs", state: StatePaths): string {
   copyFileSync(built, join(folder, `${bundle}.new`));
   renameSync(join(folder, `${bundle}.new`), join(folder, bundle));
   return name;
-}
-
-/** By the paths and contents of all files in it. */
-function folderName(folder: string): string {
-  if (!existsSync(folder)) {
-    throw new UserError(`app/directory: expected a folder at ${folder}, got none`, {
-      exitCode: 2,
-      code: "no_app_directory",
-      next: ["correct app: { directory: … } in lbctl.yaml"],
-    });
-  }
-  const hash = createHash("sha256");
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  for (const file of entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()) {
-    hash.update(`${file.slice(folder.length)}\0`).update(readFileSync(file));
-  }
-  return `app-${hash.digest("hex").slice(0, 8)}`;
 }
 
 export function digestOf(content: Buffer | string): string {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
@@ -119,6 +119,38 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     },
   );
 
+  await t.test("a scale that is refused leaves lbctl.yaml as it was", async () => {
+    const silent = LAST(cluster).replace(/\d+$/, "250");
+    const app = ownApp(cluster, "an older");
+    cluster.write(1, { apps: [LAST(cluster), silent], app, proxy, adminAddresses: [] });
+    const { code, stderr } = await cluster.lbctl("scale", "--nodes", "2");
+    assert.equal(code, 1);
+    assert.match(stderr, /expected to reach app2 .* by SSH, got no connection/);
+    assert.match(readFileSync(join(cluster.dir, "lbctl.yaml"), "utf8"), /^nodes: 1 # kept$/m);
+  });
+
+  await t.test(
+    "the only node's app does not start: a rollback brings it back, whatever its folder holds",
+    async () => {
+      const app = ownApp(cluster, "a broken", "exec false");
+      cluster.write(1, { apps: [LAST(cluster)], app, proxy, adminAddresses: [] });
+      const { error } = JSON.parse((await cluster.lbctl("deploy", "--json")).stdout) as Failed;
+      assert.equal(error.code, "node_not_back");
+      await cluster.ok("rollback");
+      assert.match(process(), /^[1-9]\d*\nan older\n$/);
+      assert.match(host.shell("cat /opt/lbctl/app/current/start"), /server\.mjs/);
+      await cluster.lbctl("deploy");
+      cluster.write(1, {
+        apps: [LAST(cluster)],
+        app: ownApp(cluster, "an older"),
+        proxy,
+        adminAddresses: [],
+      });
+      await cluster.ok("deploy");
+      assert.match(process(), /^[1-9]\d*\nan older\n$/, "a deploy of one that starts does as well");
+    },
+  );
+
   const tls = certificateIn(cluster.dir, "first");
   await t.test("another version of it, in the same directory, and HTTPS from now on", async () => {
     const app = ownApp(cluster, "a newer");
@@ -174,12 +206,15 @@ async function everyWriteArrives(cluster: HostsCluster): Promise<void> {
 }
 
 /** The reference app as if it were another's: a folder, and what starts it there. */
-function ownApp({ dir }: HostsCluster, version: string): string {
+function ownApp(
+  { dir }: HostsCluster,
+  version: string,
+  command = 'node server.mjs --host 0.0.0.0 --port "$PORT" --data "$STATE_DIRECTORY/data.sqlite"',
+): string {
   const folder = join(dir, "own");
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(import.meta.dirname, "../../dist/app.mjs"), join(folder, "server.mjs"));
   writeFileSync(join(folder, "own.txt"), `${version}\n`);
-  const command = 'node server.mjs --host 0.0.0.0 --port "$PORT" --data "$STATE_DIRECTORY/data.sqlite"';
   return `{ directory: ${JSON.stringify(folder)}, command: ${JSON.stringify(command)} }`;
 }
 

@@ -19,7 +19,7 @@ const RELEASE: Release = {
   names: { proxy: "1.0.0-aaaa", app: "1.0.0-bbbb" },
   proxyBundle: "/r/proxy.mjs",
   appBundle: "/r/app.mjs",
-  appDirectory: null,
+  ownApp: null,
 };
 
 interface Inventory {
