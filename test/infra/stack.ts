@@ -1,7 +1,7 @@
 /** What infra/ makes of settings, taken apart for tests. */
-
+import { suite } from "node:test";
 import { nodeNames } from "../../cli/tools/proxy-config.ts";
-import type { StackSettings } from "../../infra/settings.ts";
+import type { Architecture, StackSettings } from "../../infra/settings.ts";
 import { synthesize } from "../../infra/synth.ts";
 
 type Resources = Readonly<Record<string, Readonly<Record<string, Resource>>>>;
@@ -13,6 +13,41 @@ export interface Synthesized {
   readonly data: Resources;
   readonly resource: Resources;
   readonly output: Readonly<Record<string, { readonly value: Resource }>>;
+}
+
+/** One of the clusters that every promise holds for. */
+export interface Variant {
+  readonly stack: Synthesized;
+  readonly architecture: Architecture;
+  readonly state: StackSettings["state"];
+  /** `app1` … */
+  readonly nodes: readonly string[];
+}
+
+const TYPES = [
+  { architecture: "x86_64", balancerType: "t3.medium", appType: "t3.small" },
+  { architecture: "arm64", balancerType: "t4g.medium", appType: "m7g.medium" },
+] as const;
+const STATES = [
+  { backend: "local" },
+  { backend: "s3", bucket: "shop-state", key: "lbctl/shop/terraform.tfstate", region: "eu-west-1" },
+] as const;
+
+/** A suite for every number of nodes, architecture and place of the state. */
+export function everyCluster(promises: (variant: Variant) => void): void {
+  for (const count of [1, 3, 9]) {
+    for (const { architecture, ...types } of TYPES) {
+      for (const state of STATES) {
+        suite(`${count} nodes, ${architecture}, state ${state.backend}`, () =>
+          promises({
+            stack: stackOf({ count, state, ...types }),
+            architecture,
+            state,
+            nodes: nodeNames(count),
+          }));
+      }
+    }
+  }
 }
 
 export function settings(changes: Partial<StackSettings> & { readonly count?: number } = {}): StackSettings {
@@ -56,4 +91,18 @@ export function all(
   return Object.entries(stack.resource).flatMap(([type, named]) =>
     Object.entries(named).map(([name, values]) => ({ address: `${type}.${name}`, type, values })),
   );
+}
+
+export function instances(stack: Synthesized): Resource[] {
+  return Object.values(resourcesOf(stack, "aws_instance"));
+}
+
+/** As Terraform writes a reference. */
+export function ref(address: string): string {
+  return `\${${address}}`;
+}
+
+/** What Terraform does with a resource that is to be another one: `ignore_changes`, `prevent_destroy`. */
+export function lifecycle(resource: Resource | undefined): Resource {
+  return (resource?.lifecycle ?? {}) as Resource;
 }
