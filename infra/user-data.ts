@@ -54,7 +54,7 @@ function mountJournal(volume: string): string[] {
     'for _ in $(seq 120); do [ -b "$device" ] && break; sleep 5; done',
     '[ -b "$device" ]',
     'found=0; blkid -p "$device" || found=$?',
-    '[ $found = 0 ] || { [ $found = 2 ] && mkfs.ext4 -q -L lb-journal "$device"; }',
+    'case $found in 0) ;; 2) mkfs.ext4 -q -L lb-journal "$device" ;; *) exit 1 ;; esac',
     `echo "$device ${JOURNAL_VOLUME} ext4 ${options} 0 2" >>/etc/fstab`,
     `mkdir -p ${JOURNAL_VOLUME}`,
     "systemctl daemon-reload",
