@@ -75,7 +75,8 @@ interface Rule {
 }
 
 function rule(scope: Construct, cluster: string, group: SecurityGroup, { way, port, other }: Rule) {
-  const otherName = typeof other === "string" ? other.replace(/[^0-9a-f]+/g, "-") : other.node.id;
+  // Character by character, so that no two blocks have the same name.
+  const otherName = typeof other === "string" ? other.replaceAll(/[^0-9a-f]/g, "-") : other.node.id;
   const name = `${group.node.id}-${way}-${port}-${otherName}`;
   const config = {
     securityGroupId: group.id,

@@ -28,7 +28,7 @@ export interface StackSettings {
   readonly image: string | null;
   /** `ssm`: by Session Manager, no port 22 anywhere. `ssh`: from adminAddresses to the balancer, and on from there. */
   readonly access: "ssm" | "ssh";
-  /** CIDR blocks that may reach adminPorts and, with access `ssh`, port 22 of the balancer. */
+  /** CIDR blocks, each written in one way, that may reach adminPorts and, with access `ssh`, port 22 of the balancer. */
   readonly adminAddresses: readonly string[];
   /** CIDR blocks that clients come from. */
   readonly trafficAddresses: readonly string[];

@@ -1,6 +1,7 @@
 /** `aws:` of lbctl.yaml: what the machines are to be, and where. */
 import { z } from "zod";
 import type { GivenNetwork, LocalState, MadeNetwork, StackSettings } from "../../infra/settings.ts";
+import { addressBlock, parseBlock, whichBlock } from "../address-block.ts";
 import type { HostsConfig } from "../hosts-config.ts";
 
 export interface AwsConfig
@@ -32,16 +33,28 @@ export interface S3StateSetting {
 }
 
 /** Families of before Nitro: no EBS volume by its id, which the journal is found by. */
-const BEFORE_NITRO = /^(t1|t2|m[1-4]|c[1134]|r[34]|i[23]|d2|h1|x1e?|p[23]|g[23]|f1|cc2|cr1|hs1)\./;
+const BEFORE_NITRO = /^(t1|t2|m[1-4]|c[1134]|r[34]|i[23]|d2|h1|x1e?|p[23]|g[23]s?|f1|cc2|cr1|hs1)\./;
 
-const cidr = matching(
-  /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*)\/\d{1,3}$/i,
-  "a CIDR block like 192.0.2.0/24",
+/** A block of more addresses than this is no office, VPN or home: IPv4 and IPv6. */
+const WIDEST_ADMIN_BLOCK = { 4: 8, 6: 16 };
+
+/** lbctl's own; another value would be lost. */
+const OWN_TAGS = ["Cluster", "ManagedBy", "Name"];
+
+const region = matching(/^[a-z]{2,4}(-[a-z]+)+-\d$/, "a region like eu-central-1").refine(
+  // Partitions with other hosts, other accounts of Debian's and no way between them and the rest of AWS.
+  (name) => !/^(cn|us-gov|us-iso[a-z]*|eu-iso[a-z]*|eusc-[a-z]+)-/.test(name),
+  { error: "a region of the partition aws (not of China, GovCloud and the like), such as eu-central-1" },
+);
+
+const domain = matching(
+  /^(?=.{3,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,
+  "a domain like example.org, without a dot at its end",
 );
 
 export const awsSchema = z.strictObject(
   {
-    region: matching(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region like eu-central-1").default("eu-central-1"),
+    region: region.default("eu-central-1"),
     profile: matching(/^\S+$/, "a profile of the AWS configuration").nullable().default(null),
     balancerType: instanceType("t3.medium"),
     appType: instanceType("t3.small"),
@@ -50,16 +63,16 @@ export const awsSchema = z.strictObject(
       .default(null),
     access: z.enum(["ssm", "ssh"], { error: "ssm or ssh" }).default("ssm"),
     adminAddresses: blocks().default([]),
-    trafficAddresses: blocks().default(["0.0.0.0/0"]),
+    trafficAddresses: blocks()
+      .refine((list) => list.length > 0, {
+        error: "at least one block that clients come from (0.0.0.0/0 is everybody)",
+      })
+      .default(["0.0.0.0/0"]),
     network: z
       .union(
         [
-          z.strictObject({
-            cidr: matching(
-              /^\d{1,3}(\.\d{1,3}){3}\/(1[6-9]|2[0-4])$/,
-              "a private IPv4 block from /16 to /24, like 10.80.0.0/16",
-            ),
-          }),
+          // awsProblems says what is wrong with it: of a union people get to know only that nothing fits.
+          z.strictObject({ cidr: z.string() }),
           z.strictObject({
             vpc: matching(/^vpc-[0-9a-f]+$/, "a VPC like vpc-0123456789abcdef0"),
             publicSubnet: subnet(),
@@ -85,14 +98,17 @@ export const awsSchema = z.strictObject(
       .prefault({}),
     dns: z
       .strictObject(
-        { zone: z.string(), name: z.string() },
+        { zone: domain, name: domain },
         { error: "a mapping like { zone: example.org, name: lb.example.org }" },
       )
       .nullable()
       .default(null),
     journal: z
       .strictObject(
-        { size: whole(1, 16_384, "GiB, 1 to 16384").default(20), protect: z.boolean().default(false) },
+        {
+          size: whole(1, 16_384, "GiB, 1 to 16384").default(20),
+          protect: z.boolean({ error: "true or false" }).default(false),
+        },
         { error: "a mapping like { size: 20, protect: true }" },
       )
       .prefault({}),
@@ -108,13 +124,21 @@ export const awsSchema = z.strictObject(
               "the name of a bucket that is there already",
             ),
             key: matching(/^[\w./-]+$/, "a path in the bucket").optional(),
-            region: z.string().optional(),
+            region: region.optional(),
           }),
         ],
         { error: "{ backend: local }, or { backend: s3, bucket: … }" },
       )
       .default({ backend: "local" }),
-    tags: z.record(z.string(), z.string(), { error: "a mapping of texts" }).default({}),
+    tags: z
+      .record(
+        z.string(),
+        matching(/^.{0,256}$/s, "a text of at most 256 characters, in quotes if it is a number"),
+        {
+          error: "a mapping of texts",
+        },
+      )
+      .default({}),
   },
   { error: "a mapping like { region: eu-central-1, appType: t3.small }" },
 );
@@ -130,26 +154,72 @@ const TAKEN: Readonly<Record<number, string>> = {
 
 /** What the schema cannot say of one key alone. */
 export function awsProblems(
-  { access, adminAddresses }: AwsConfig,
+  aws: AwsConfig,
   ports: Readonly<Record<"traffic" | "admin" | "apps", number>>,
 ): string[] {
-  const problems: string[] = [];
-  for (const name of ["traffic", "admin", "apps"] as const) {
+  return [
+    ...portProblems(ports),
+    ...adminProblems(aws),
+    ...networkProblems(aws.network),
+    ...dnsProblems(aws.dns),
+    ...tagProblems(aws.tags),
+  ];
+}
+
+function portProblems(ports: Readonly<Record<"traffic" | "admin" | "apps", number>>): string[] {
+  return (["traffic", "admin", "apps"] as const).flatMap((name) => {
     const owner = TAKEN[ports[name]];
-    if (owner) problems.push(`ports/${name}: expected another port than ${owner}'s, got ${ports[name]}`);
-  }
+    return owner ? [`ports/${name}: expected another port than ${owner}'s, got ${ports[name]}`] : [];
+  });
+}
+
+function adminProblems({ access, adminAddresses }: AwsConfig): string[] {
   if (access === "ssh" && adminAddresses.length === 0) {
-    problems.push(
-      "aws/adminAddresses: expected the CIDR blocks that SSH comes from (aws/access: ssh), got none",
-    );
+    return ["aws/adminAddresses: expected the blocks that SSH comes from (aws/access: ssh), got none"];
   }
-  for (const block of adminAddresses) {
-    if (block !== "0.0.0.0/0" && block !== "::/0") continue;
-    problems.push(
-      `aws/adminAddresses: expected the addresses of administrators, got the whole world (${block})`,
-    );
+  const wide = adminAddresses.filter((text) => {
+    const block = parseBlock(text);
+    return block && block.prefix < WIDEST_ADMIN_BLOCK[block.version];
+  });
+  const { 4: v4, 6: v6 } = WIDEST_ADMIN_BLOCK;
+  return wide.map(
+    (block) =>
+      `aws/adminAddresses: expected the addresses of administrators, at most a /${v4} (IPv6: /${v6}), got ${block}`,
+  );
+}
+
+function networkProblems(network: AwsConfig["network"]): string[] {
+  if (!("cidr" in network)) return [];
+  const block = parseBlock(network.cidr);
+  const got = `got ${JSON.stringify(network.cidr)}`;
+  if (block?.version !== 4 || block.prefix < 16 || block.prefix > 24) {
+    return [`aws/network/cidr: expected a private IPv4 block from /16 to /24, like 10.80.0.0/16, ${got}`];
   }
-  return problems;
+  return block.inside ? [`aws/network/cidr: expected ${whichBlock(network.cidr, block)}, ${got}`] : [];
+}
+
+function dnsProblems(dns: AwsConfig["dns"]): string[] {
+  if (dns === null) return [];
+  const [zone, name] = [dns.zone.toLowerCase(), dns.name.toLowerCase()];
+  if (name === zone || name.endsWith(`.${zone}`)) return [];
+  return [
+    `aws/dns/name: expected a name in the zone ${dns.zone}, like lb.${dns.zone}, got ${JSON.stringify(dns.name)}`,
+  ];
+}
+
+/** https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
+function tagProblems(tags: AwsConfig["tags"]): string[] {
+  return Object.keys(tags).flatMap((key) => {
+    const expected = tagExpected(key);
+    return expected === null ? [] : [`aws/tags: expected ${expected}, got ${JSON.stringify(key)}`];
+  });
+}
+
+function tagExpected(key: string): string | null {
+  if (key === "" || key.length > 128) return "keys of 1 to 128 characters";
+  if (/^aws:/i.test(key)) return "keys that do not begin with aws:, which AWS keeps for itself";
+  if (OWN_TAGS.includes(key)) return `other keys than lbctl's own (${OWN_TAGS.join(", ")})`;
+  return null;
 }
 
 function instanceType(standard: string) {
@@ -163,8 +233,8 @@ function instanceType(standard: string) {
 /** Each once: a rule of the firewall is named by it. */
 function blocks() {
   return z
-    .array(cidr, { error: "a list of CIDR blocks" })
-    .transform((given) => [...new Set(given.map((block) => block.toLowerCase()))]);
+    .array(addressBlock, { error: "a list of addresses and blocks" })
+    .transform((given) => [...new Set(given)]);
 }
 
 function subnet() {

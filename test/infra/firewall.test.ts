@@ -68,6 +68,21 @@ test("access by Session Manager: administrators reach the pages, and no port 22 
   ]);
 });
 
+test("blocks that differ in a colon only have a rule each", () => {
+  const trafficAddresses = [
+    "1::/16",
+    "1::16:0/128",
+    "::1:0:0/96",
+    "1:2:3:4:5:6:7:8/128",
+    "1.2.3.4/32",
+    "::/0",
+  ];
+  const rules = allowed(stackOf({ trafficAddresses }), "in").filter((rule) =>
+    rule.startsWith("balancer 80 "),
+  );
+  assert.deepEqual(rules, trafficAddresses.map((block) => `balancer 80 from ${block}`).sort());
+});
+
 /** `apps 4567 from balancer`, sorted. */
 function allowed(stack: Synthesized, way: "in" | "out"): string[] {
   const group = (reference: unknown) => /^\$\{aws_security_group\.(\w+)\.id\}$/.exec(String(reference))?.[1];

@@ -42,9 +42,23 @@ test("state in S3: a key of the cluster's own, in the machines' region, where no
   });
 });
 
-test("a block that is named twice is one", async (t) => {
+test("one address is a block of its own", async (t) => {
+  const yaml = "target: aws\naws: { adminAddresses: [192.0.2.7, '2001:db8::7'] }\n";
+  const { adminAddresses } = stackSettings(await load(t, yaml), "");
+  assert.deepEqual(adminAddresses, ["192.0.2.7/32", "2001:db8::7/128"]);
+});
+
+test("blocks at the limit are taken, and a name that is the zone itself", async (t) => {
   const yaml =
-    "target: aws\naws: { adminAddresses: [192.0.2.0/24, 192.0.2.0/24], trafficAddresses: ['2001:DB8::/32', '2001:db8::/32'] }\n";
+    "target: aws\naws: { adminAddresses: [10.0.0.0/8, '2001::/16'], dns: { zone: example.org, name: Example.org } }\n";
+  const { adminAddresses, dns } = stackSettings(await load(t, yaml), "");
+  assert.deepEqual(adminAddresses, ["10.0.0.0/8", "2001::/16"]);
+  assert.equal(dns?.name, "Example.org");
+});
+
+test("a block that is named twice is one, however it is spelled", async (t) => {
+  const yaml =
+    "target: aws\naws: { adminAddresses: [192.0.2.0/24, 192.0.2.0/24], trafficAddresses: ['2001:DB8::/32', '2001:db8:0::0/32'] }\n";
   const { adminAddresses, trafficAddresses } = stackSettings(await load(t, yaml), "");
   assert.deepEqual([adminAddresses, trafficAddresses], [["192.0.2.0/24"], ["2001:db8::/32"]]);
 });
@@ -70,11 +84,69 @@ suite("each mistake is named, with its path", () => {
     ["appType: t2.micro", /^aws\/appType: expected a type of the Nitro generations/],
     ["image: debian", /^aws\/image: expected an AMI/],
     ["access: telnet", /^aws\/access: expected ssm or ssh/],
-    ["access: ssh", /^aws\/adminAddresses: expected the CIDR blocks that SSH comes from/],
-    ["adminAddresses: [0.0.0.0/0]", /^aws\/adminAddresses: .* got the whole world/],
-    ["adminAddresses: [here]", /^aws\/adminAddresses\/0: expected a CIDR block/],
-    ["network: { cidr: 10.0.0.0/30 }", /^aws\/network/],
+    ["region: cn-north-1", /^aws\/region: expected a region of the partition aws .*, got "cn-north-1"/],
+    ["region: us-gov-west-1", /^aws\/region: expected a region of the partition aws/],
+    ["region: eusc-de-east-1", /^aws\/region: expected a region/],
+    ["appType: g3s.xlarge", /^aws\/appType: expected a type of the Nitro generations/],
+    ["access: ssh", /^aws\/adminAddresses: expected the blocks that SSH comes from/],
+    [
+      "adminAddresses: [0.0.0.0/0]",
+      /^aws\/adminAddresses: expected the addresses of administrators, at most a \/8 \(IPv6: \/16\), got 0\.0\.0\.0\/0$/,
+    ],
+    ["adminAddresses: ['::/0']", /^aws\/adminAddresses: .*, got ::\/0$/],
+    ["adminAddresses: [128.0.0.0/1, 192.0.2.7]", /^aws\/adminAddresses: .*, got 128\.0\.0\.0\/1$/],
+    ["adminAddresses: ['2000::/15']", /^aws\/adminAddresses: .*, got 2000::\/15$/],
+    [
+      "adminAddresses: [here]",
+      /^aws\/adminAddresses\/0: expected an address or a block like 10\.0\.0\.0\/24, got "here"/,
+    ],
+    ["adminAddresses: [999.1.1.1/99]", /^aws\/adminAddresses\/0: expected an address or a block like/],
+    ["adminAddresses: [7]", /^aws\/adminAddresses\/0: expected an address or a block like .*, got 7$/],
+    ["adminAddresses: 192.0.2.7", /^aws\/adminAddresses: expected a list of addresses and blocks/],
+    [
+      "adminAddresses: [1.2.3.4/0]",
+      /^aws\/adminAddresses\/0: expected a block by its first address: 0\.0\.0\.0\/0, or only 1\.2\.3\.4, got "1\.2\.3\.4\/0"/,
+    ],
+    [
+      "trafficAddresses: []",
+      /^aws\/trafficAddresses: expected at least one block that clients come from \(0\.0\.0\.0\/0 is everybody\), got \[\]/,
+    ],
+    [
+      "network: { cidr: 10.0.0.0/30 }",
+      /^aws\/network\/cidr: expected a private IPv4 block from \/16 to \/24/,
+    ],
+    ["network: { cidr: 300.0.0.0/16 }", /^aws\/network\/cidr: expected a private IPv4 block/],
+    ["network: { cidr: '2001::/16' }", /^aws\/network\/cidr: expected a private IPv4 block/],
+    [
+      "network: { cidr: 10.80.1.5/16 }",
+      /^aws\/network\/cidr: expected a block by its first address: 10\.80\.0\.0\/16/,
+    ],
+    ["network: { cidr: 7 }", /^aws\/network: expected \{ cidr: 10\.80\.0\.0\/16 \}, or/],
     ["network: { vpc: vpc-0a }", /^aws\/network/],
+    [
+      "dns: { zone: '', name: lb.example.org }",
+      /^aws\/dns\/zone: expected a domain like example\.org, .*, got ""/,
+    ],
+    ["dns: { zone: example.org, name: '' }", /^aws\/dns\/name: expected a domain/],
+    ["dns: { zone: 7, name: lb.example.org }", /^aws\/dns\/zone: expected a domain .*, got 7/],
+    [
+      "dns: { zone: example.org., name: lb.example.org }",
+      /^aws\/dns\/zone: .* without a dot at its end, got/,
+    ],
+    [
+      "dns: { zone: example.org, name: lb.other.org }",
+      /^aws\/dns\/name: expected a name in the zone example\.org, like lb\.example\.org, got "lb\.other\.org"/,
+    ],
+    ["dns: { zone: example.org, name: lbexample.org }", /^aws\/dns\/name: expected a name in the zone/],
+    ["tags: { 'aws:x': a }", /^aws\/tags: expected keys that do not begin with aws:, .*, got "aws:x"/],
+    [
+      "tags: { Name: a }",
+      /^aws\/tags: expected other keys than lbctl's own \(Cluster, ManagedBy, Name\), got "Name"/,
+    ],
+    ["tags: { '': a }", /^aws\/tags: expected keys of 1 to 128 characters, got ""/],
+    ["tags: { Cost: 7 }", /^aws\/tags\/Cost: expected a text .* in quotes if it is a number, got 7/],
+    ["journal: { protect: maybe }", /^aws\/journal\/protect: expected true or false, got "maybe"/],
+    ["state: { backend: s3, bucket: b-1, region: there }", /^aws\/state\/region: expected a region like/],
     ["journal: { size: 0 }", /^aws\/journal\/size: expected GiB, 1 to 16384, got 0/],
     ["state: { backend: s3 }", /^aws\/state\/bucket: expected the name of a bucket/],
     ["state: { backend: ftp }", /^aws\/state/],
