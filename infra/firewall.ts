@@ -11,8 +11,6 @@ import type { StackSettings } from "./settings.ts";
 
 /** SSH, where there is no Session Manager. */
 const SSH = 22;
-/** node_exporter, which the balancer's Prometheus asks. */
-const EXPORTER = 9100;
 const HTTP = 80;
 const HTTPS = 443;
 const WORLD = "0.0.0.0/0";
@@ -31,7 +29,8 @@ export class Firewall extends Construct {
 
   constructor(scope: Construct, id: string, { settings, vpcId }: FirewallProps) {
     super(scope, id);
-    const { cluster, access, adminAddresses, trafficAddresses, trafficPorts, adminPorts, appPort } = settings;
+    const { cluster, access, adminAddresses, trafficAddresses, trafficPorts, adminPorts, nodePorts } =
+      settings;
     const group = (name: string, description: string) =>
       named(
         name,
@@ -55,7 +54,7 @@ export class Firewall extends Construct {
     const rules = (of: SecurityGroup, list: readonly Rule[]) =>
       list.map((one) => rule(this, cluster, of, one));
     const admin = access === "ssh" ? [SSH, ...adminPorts] : adminPorts;
-    const between = access === "ssh" ? [appPort, EXPORTER, SSH] : [appPort, EXPORTER];
+    const between = access === "ssh" ? [...nodePorts, SSH] : nodePorts;
     // Packages, and Session Manager; names and time are the VPC's own, which no group filters.
     const outside = [HTTP, HTTPS].map((port) => to(WORLD, port));
     this.balancerRules = rules(balancer, [

@@ -35,7 +35,8 @@ export interface StackSettings {
   readonly trafficPorts: readonly number[];
   /** Stats page and admin API, and the pages of what monitors. */
   readonly adminPorts: readonly number[];
-  readonly appPort: number;
+  /** Of a node, for the balancer's machine: the app, and what Prometheus asks. */
+  readonly nodePorts: readonly number[];
   /** OpenSSH's one-line form. */
   readonly publicKey: string;
   readonly network: MadeNetwork | GivenNetwork;

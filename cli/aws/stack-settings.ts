@@ -3,22 +3,26 @@ import type { StackSettings } from "../../infra/settings.ts";
 import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 
-/** Of the pages that the monitoring host shows to administrators: Grafana, Prometheus, Alertmanager. */
-const PAGES = [3000, 9090, 9093];
+/** Pages for administrators beside the stats page. */
+const GRAFANA = 3000;
+const PROMETHEUS = 9090;
+/** node_exporter, which Prometheus asks. */
+const EXPORTER = 9100;
 
 export function stackSettings(
   config: Pick<ClusterConfig, "name" | "nodes" | "ports" | "aws">,
   publicKey: string,
 ): StackSettings {
-  const { state, monitoring: _, ...aws } = config.aws;
+  const { state, monitoring, ...aws } = config.aws;
   const { traffic, admin, apps } = config.ports;
+  const [prometheus, grafana] = [monitoring.prometheus !== "none", monitoring.grafana !== "none"];
   return {
     ...aws,
     cluster: config.name,
     nodes: nodeNames(config.nodes ?? DEFAULT_NODES),
     trafficPorts: [traffic],
-    adminPorts: [admin, ...PAGES],
-    appPort: apps,
+    adminPorts: [admin, ...(grafana ? [GRAFANA] : []), ...(prometheus ? [PROMETHEUS] : [])],
+    nodePorts: [apps, ...(prometheus ? [EXPORTER] : [])],
     publicKey,
     state:
       state.backend === "local"

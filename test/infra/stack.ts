@@ -65,7 +65,7 @@ export function settings(changes: Partial<StackSettings> & { readonly count?: nu
     trafficAddresses: ["0.0.0.0/0"],
     trafficPorts: [80],
     adminPorts: [1936, 3000],
-    appPort: 4567,
+    nodePorts: [4567, 9100],
     publicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGRtbXkgZHVtbXkgZHVtbXkgZHVtbXkgZHVtbXkh lbctl-shop",
     network: { cidr: "10.80.0.0/16" },
     dns: null,

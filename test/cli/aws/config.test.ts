@@ -18,10 +18,38 @@ test("target: aws is a whole config: three nodes on average machines, reached by
   const settings = stackSettings(await load(t, "name: shop\ntarget: aws\n"), "ssh-ed25519 AAAA");
   assert.deepEqual(settings.nodes, ["app1", "app2", "app3"]);
   assert.deepEqual(
-    [settings.balancerType, settings.appType, settings.access, settings.trafficPorts, settings.appPort],
-    ["t3.medium", "t3.small", "ssm", [80], 4567],
+    [settings.balancerType, settings.appType, settings.access, settings.trafficPorts],
+    ["t3.medium", "t3.small", "ssm", [80]],
   );
   assert.deepEqual(settings.state, { backend: "local" });
+});
+
+test("administrators reach the stats page, Grafana and Prometheus; the balancer nodes' apps and node_exporter", async (t) => {
+  const { adminPorts, nodePorts } = stackSettings(await load(t, "target: aws\n"), "");
+  assert.deepEqual(
+    [adminPorts, nodePorts],
+    [
+      [1936, 3000, 9090],
+      [4567, 9100],
+    ],
+  );
+});
+
+test("no port is opened for monitoring that there is not", async (t) => {
+  for (const [monitoring, adminPorts, nodePorts] of [
+    ["{ prometheus: none, grafana: none }", [1936], [4567]],
+    ["{ grafana: none }", [1936, 9090], [4567, 9100]],
+    ["{ prometheus: none }", [1936, 3000], [4567]],
+  ]) {
+    const settings = stackSettings(await load(t, `target: aws\naws: { monitoring: ${monitoring} }\n`), "");
+    assert.deepEqual([settings.adminPorts, settings.nodePorts], [adminPorts, nodePorts]);
+  }
+});
+
+test("other ports of lbctl.yaml are those that are opened", async (t) => {
+  const config = await load(t, "target: aws\nports: { traffic: 8080, admin: 8081, apps: 5000 }\n");
+  const { trafficPorts, adminPorts, nodePorts } = stackSettings(config, "");
+  assert.deepEqual([trafficPorts, adminPorts, nodePorts], [[8080], [8081, 3000, 9090], [5000, 9100]]);
 });
 
 test("with a certificate the only traffic port that is open is 443", async (t) => {
