@@ -24,6 +24,7 @@ interface ResourceChange {
 type Values = Readonly<Record<string, unknown>>;
 
 const NODE = /^app\d+$/;
+const JOURNAL = "aws_ebs_volume.journal";
 
 export function planChanges(plan: PlanJson): Change[] {
   return managed(plan).flatMap(({ address, type, change }): Change[] => {
@@ -43,27 +44,65 @@ export function planChanges(plan: PlanJson): Change[] {
 }
 
 /**
- * Their state is on them and nowhere else.
- * @throws UserError where no node that there is would be left with what it holds
+ * What a plan may never do, whoever says yes to it: nodes' state is on them and nowhere else, and the journal has what
+ * they have not got yet. `destroy` is another matter.
+ * @throws UserError where no node that there is would be left with what it holds, or the journal would be lost
  */
 export function refuseLosingAllNodes(plan: PlanJson): void {
   const nodes = managed(plan).filter(
     ({ type, name, change }) => type === "aws_instance" && isNode(name) && change.before !== null,
   );
+  const journal = managed(plan).find(({ address }) => address === JOURNAL);
+  if (journal) refuseSmaller(journal);
+  if (nodes.length === 0) return;
   const lost = nodes.filter(({ change }) => change.actions.includes("delete"));
-  if (nodes.length === 0 || lost.length < nodes.length) return;
+  if (lost.length === nodes.length) throw noNodeLeft(lost);
+  if (journal?.change.before && journal.change.actions.includes("delete")) throw journalLost(journal);
+}
+
+function refuseSmaller({ change: { actions, before, after } }: ResourceChange): void {
+  const [there, wanted] = [Number(before?.size), Number(after?.size)];
+  if (!actions.includes("update") || !(wanted < there)) return;
   throw new UserError(
+    `expected a journal of at least the ${there} GiB that it has, got aws/journal/size: ${wanted}`,
+    {
+      code: "aws_journal_would_shrink",
+      next: [`set aws: { journal: { size: ${there} } } in lbctl.yaml: a volume of AWS can only grow`],
+    },
+  );
+}
+
+function noNodeLeft(lost: readonly ResourceChange[]): UserError {
+  return new UserError(
     "expected a node to stay, got a plan that replaces or removes all of them and their data",
     {
       code: "aws_would_lose_all_nodes",
-      problems: planChanges({ resource_changes: lost }).map(
-        ({ action, what, detail }) => `${action} ${what}: ${detail}`,
-      ),
+      problems: lines(lost),
       next: [
         "take back the change of lbctl.yaml that causes it (aws/image, aws/network and aws/region replace machines)",
         "docs/aws.md tells how to replace machines one by one; lbctl destroy, if the data may go",
       ],
     },
+  );
+}
+
+function journalLost(journal: ResourceChange): UserError {
+  return new UserError(
+    "expected the journal to stay, got a plan that replaces or removes its volume, with all writes in it and its keys",
+    {
+      code: "aws_would_lose_journal",
+      problems: lines([journal]),
+      next: [
+        "take back the change of lbctl.yaml that causes it (a volume stays in its zone: aws/network/publicSubnet must be in the same)",
+        "docs/aws.md tells how to keep a snapshot of it; lbctl destroy, if the data may go",
+      ],
+    },
+  );
+}
+
+function lines(changes: readonly ResourceChange[]): string[] {
+  return planChanges({ resource_changes: changes }).map(
+    ({ action, what, detail }) => `${action} ${what}: ${detail}`,
   );
 }
 
