@@ -5,6 +5,8 @@ import type { Architecture } from "./settings.ts";
 export const JOURNAL_VOLUME = "/srv/lb-data";
 /** What is kept on it, and so outlives the machine: the journal, what lbctl records of the cluster, and keys. */
 export const ON_JOURNAL_VOLUME = ["/var/lib/lb-proxy", "/var/lib/lbctl", "/etc/lbctl"];
+/** Where systemd reads more about the balancer's service, which Ansible brings. */
+const LB_PROXY_SETTINGS = "/etc/systemd/system/lb-proxy.service.d";
 
 export interface FirstStart {
   readonly architecture: Architecture;
@@ -15,11 +17,16 @@ export interface FirstStart {
   readonly journalVolume: string | null;
 }
 
-/** A script for cloud-init; python3 does the download, since cloud-init itself needs it and curl may not be there. */
+/**
+ * A script for cloud-init; python3 does the download, since cloud-init itself needs it and curl may not be there. Where it
+ * failed, it can be run once more: what it did already it leaves as it is.
+ */
 export function userData({ architecture, region, agent, journalVolume }: FirstStart): string {
   return [
     "#!/bin/bash",
     "set -euo pipefail",
+    "# For ten minutes: the way out, the lock of dpkg, the volume may come later than the machine.",
+    'retry() { for _ in $(seq 120); do "$@" && return; sleep 5; done; "$@"; }',
     // First, so that there is a way in when the rest fails.
     ...(agent ? installAgent(region, architecture) : []),
     ...(journalVolume === null ? [] : mountJournal(journalVolume)),
@@ -27,45 +34,50 @@ export function userData({ architecture, region, agent, journalVolume }: FirstSt
   ].join("\n");
 }
 
+/** By TLS from AWS' own bucket; its signatures are by a key that AWS replaces, which a machine of later could not check. */
 function installAgent(region: string, architecture: Architecture): string[] {
   const bucket = `https://s3.${region}.amazonaws.com/amazon-ssm-${region}`;
   const name = architecture === "arm64" ? "debian_arm64" : "debian_amd64";
   return [
-    "# The way out may open a little later than the machine starts.",
-    "for _ in $(seq 60); do",
-    `  python3 -c 'import sys, urllib.request as u; u.urlretrieve(*sys.argv[1:])' \\`,
-    `    ${bucket}/latest/${name}/amazon-ssm-agent.deb /run/amazon-ssm-agent.deb && break`,
-    "  sleep 5",
-    "done",
-    "dpkg -i /run/amazon-ssm-agent.deb",
+    "retry python3 -c 'import socket, sys, urllib.request as u; socket.setdefaulttimeout(30); u.urlretrieve(*sys.argv[1:])' \\",
+    `  ${bucket}/latest/${name}/amazon-ssm-agent.deb /run/amazon-ssm-agent.deb`,
+    "# Unlike dpkg, apt waits for whoever updates packages at a first boot.",
+    "export DEBIAN_FRONTEND=noninteractive",
+    "retry apt-get -o DPkg::Lock::Timeout=60 -qy install /run/amazon-ssm-agent.deb",
     "systemctl enable --now amazon-ssm-agent",
   ];
 }
 
 /**
  * By the volume's id, which the kernel's device names say nothing about. Formatted only when blkid says for certain that
- * nothing is on it (2). Folders are bound from it to where Ansible expects them.
+ * nothing is on it (2). Folders are bound from it to where Ansible expects them. A boot without it goes on, so that there
+ * is a way in (nofail), after a minute and a half of waiting (before): but without lb-proxy, which would begin an empty
+ * journal below the missing one. A file system is as large as its volume after the next boot (growfs).
  */
 function mountJournal(volume: string): string[] {
-  const options = "defaults,noatime,x-systemd.device-timeout=600";
+  const both = "nofail,x-systemd.before=local-fs.target";
+  const binds = ON_JOURNAL_VOLUME.map((folder) => ({
+    source: `${JOURNAL_VOLUME}/${folder.slice(1).replaceAll("/", "-")}`,
+    folder,
+  }));
   return [
     `device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo '${volume}' | tr -d -)`,
-    "# Terraform attaches it once the machine runs.",
-    'for _ in $(seq 120); do [ -b "$device" ] && break; sleep 5; done',
-    '[ -b "$device" ]',
+    'at_boot() { grep -q " $2 " /etc/fstab || echo "$*" >>/etc/fstab; }',
+    `at_boot "$device" ${JOURNAL_VOLUME} ext4 defaults,noatime,x-systemd.growfs,${both} 0 2`,
+    ...binds.map(
+      ({ source, folder }) =>
+        `at_boot ${source} ${folder} none bind,x-systemd.requires-mounts-for=${JOURNAL_VOLUME},${both} 0 0`,
+    ),
+    `mkdir -p ${JOURNAL_VOLUME} ${LB_PROXY_SETTINGS}`,
+    `printf '[Unit]\\nRequiresMountsFor=%s\\n' '${ON_JOURNAL_VOLUME.join(" ")}' >${LB_PROXY_SETTINGS}/journal-volume.conf`,
+    "systemctl daemon-reload",
+    'retry test -b "$device"',
     'found=0; blkid -p "$device" || found=$?',
     'case $found in 0) ;; 2) mkfs.ext4 -q -L lb-journal "$device" ;; *) exit 1 ;; esac',
-    `echo "$device ${JOURNAL_VOLUME} ext4 ${options} 0 2" >>/etc/fstab`,
-    `mkdir -p ${JOURNAL_VOLUME}`,
-    "systemctl daemon-reload",
-    `mount ${JOURNAL_VOLUME}`,
-    ...ON_JOURNAL_VOLUME.flatMap((folder) => {
-      const source = `${JOURNAL_VOLUME}/${folder.slice(1).replaceAll("/", "-")}`;
-      return [
-        `mkdir -p ${source} ${folder}`,
-        `echo "${source} ${folder} none bind,x-systemd.requires-mounts-for=${JOURNAL_VOLUME} 0 0" >>/etc/fstab`,
-        `mount ${folder}`,
-      ];
-    }),
+    `mountpoint -q ${JOURNAL_VOLUME} || mount ${JOURNAL_VOLUME}`,
+    ...binds.flatMap(({ source, folder }) => [
+      `mkdir -p ${source} ${folder}`,
+      `mountpoint -q ${folder} || mount ${folder}`,
+    ]),
   ];
 }

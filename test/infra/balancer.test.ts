@@ -41,7 +41,8 @@ everyCluster(({ stack }) => {
     const { balancer, ...nodes } = resourcesOf(stack, "aws_instance");
     const script = String(balancer?.user_data);
     assert.ok(script.includes(`$(echo '${ref("aws_ebs_volume.journal.id")}' | tr -d -)`), script);
-    for (const { user_data } of Object.values(nodes)) assert.doesNotMatch(String(user_data), /fstab|mount/);
+    for (const { user_data } of Object.values(nodes))
+      assert.doesNotMatch(String(user_data), /fstab|mount |mkfs/);
   });
 });
 

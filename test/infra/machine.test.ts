@@ -89,7 +89,7 @@ everyCluster(({ stack, architecture }) => {
     for (const { user_data } of instances(stack)) {
       const script = String(user_data);
       assert.match(script, new RegExp(`/${folder}/amazon-ssm-agent\\.deb`));
-      assert.match(script, /^dpkg -i \/run\/amazon-ssm-agent\.deb$/m);
+      assert.match(script, /^retry apt-get .* install \/run\/amazon-ssm-agent\.deb$/m);
       assert.match(script, /^systemctl enable --now amazon-ssm-agent$/m);
     }
   });

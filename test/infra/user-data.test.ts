@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { suite, type TestContext, test } from "node:test";
@@ -8,6 +17,7 @@ import { type FirstStart, userData } from "../../infra/user-data.ts";
 
 const VOLUME = "vol-0123456789abcdef0";
 const DEVICE = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0";
+const GENERATOR = "/lib/systemd/system-generators/systemd-fstab-generator";
 const BALANCER: FirstStart = {
   architecture: "x86_64",
   region: "eu-central-1",
@@ -32,7 +42,7 @@ suite("the first start's script", () => {
     const machine = freshMachine(t, { blkid: 2 });
     const { ran, fstab } = machine.start(BALANCER);
     assert.deepEqual(
-      ran.filter((line) => /^(mkfs|mount)/.test(line)),
+      ran.filter((line) => /^(mkfs|mount )/.test(line)),
       [
         `mkfs.ext4 -q -L lb-journal ${DEVICE}`,
         "mount /srv/lb-data",
@@ -50,6 +60,78 @@ suite("the first start's script", () => {
         ["/srv/lb-data/etc-lbctl", "/etc/lbctl", "none"],
       ],
     );
+  });
+
+  test("a boot without the volume goes on, so that there is a way in; but lb-proxy waits for it", (t) => {
+    const machine = freshMachine(t, { blkid: 2 });
+    for (const [, where = "", , options = ""] of machine.start(BALANCER).fstab) {
+      assert.match(options, /\bnofail\b/, where);
+    }
+    assert.equal(
+      machine.read("/etc/systemd/system/lb-proxy.service.d/journal-volume.conf"),
+      "[Unit]\nRequiresMountsFor=/var/lib/lb-proxy /var/lib/lbctl /etc/lbctl\n",
+    );
+  });
+
+  test("lb-proxy waits for the volume also where the first start stopped for want of it", (t) => {
+    const machine = freshMachine(t, { blkid: 2, device: false });
+    assert.equal(machine.start(BALANCER).fstab.length, 4);
+    assert.match(
+      machine.read("/etc/systemd/system/lb-proxy.service.d/journal-volume.conf"),
+      /RequiresMounts/,
+    );
+  });
+
+  test("what systemd makes of it: wanted at boot and waited for, not required; grown at every boot", {
+    skip: !existsSync(GENERATOR) && "no systemd-fstab-generator here",
+  }, (t) => {
+    const machine = freshMachine(t, { blkid: 2 });
+    machine.start(BALANCER);
+    const units = machine.units();
+    const mounts = ["srv-lb\\x2ddata", "var-lib-lb\\x2dproxy", "var-lib-lbctl", "etc-lbctl"].map(
+      (name) => `${name}.mount`,
+    );
+    for (const mount of mounts) {
+      assert.ok(units.includes(`local-fs.target.wants/${mount}`), `${mount} in ${units.join(", ")}`);
+      assert.ok(!units.includes(`local-fs.target.requires/${mount}`), mount);
+      assert.match(machine.read(join("units", mount)), /^Before=local-fs\.target$/m, mount);
+    }
+    assert.ok(units.some((name) => /^srv-lb\\x2ddata\.mount\.wants\/systemd-growfs@/.test(name)));
+  });
+
+  test("run once more it adds and formats nothing, and mounts what is not mounted", (t) => {
+    const machine = freshMachine(t, { blkid: 2 });
+    const first = machine.start(BALANCER);
+    machine.stub("blkid", "exit 0");
+    machine.stub("mountpoint", '[[ "$2" != */etc/lbctl ]]');
+    const again = machine.start(BALANCER);
+    assert.equal(again.code, 0);
+    assert.deepEqual(again.fstab, first.fstab);
+    const since = again.ran.slice(first.ran.length);
+    assert.deepEqual(
+      since.filter((line) => /^(mkfs|mount )/.test(line)),
+      ["mount /etc/lbctl"],
+    );
+  });
+
+  test("it tries again while packages are locked, and while there is no way out", (t) => {
+    const machine = freshMachine(t, { blkid: 2 });
+    machine.stub("apt-get", machine.failing(2, 100));
+    machine.stub("python3", machine.failing(3, 1));
+    const { code, ran } = machine.start({ ...BALANCER, journalVolume: null });
+    assert.equal(code, 0);
+    const times = (name: string) => ran.filter((line) => line.startsWith(`${name} `)).length;
+    assert.deepEqual([times("apt-get"), times("python3")], [3, 4]);
+    assert.ok(ran.some((line) => /^apt-get -o DPkg::Lock::Timeout=\d+ .*install/.test(line)));
+  });
+
+  test("without a way out at all the start fails, and does not try for ever", (t) => {
+    const machine = freshMachine(t, { blkid: 2 });
+    machine.stub("python3", "exit 1");
+    const { code, ran } = machine.start({ ...BALANCER, journalVolume: null });
+    assert.notEqual(code, 0);
+    assert.equal(ran.filter((line) => line.startsWith("sleep ")).length, 120);
+    assert.ok(!ran.some((line) => /^(apt-get|systemctl)/.test(line)));
   });
 
   test("folders are bound from the volume, after it is mounted", (t) => {
@@ -82,7 +164,7 @@ suite("the first start's script", () => {
     const { code, ran } = freshMachine(t, { blkid: 8 }).start(BALANCER);
     assert.notEqual(code, 0);
     assert.deepEqual(
-      ran.filter((line) => /^(mkfs|mount)/.test(line)),
+      ran.filter((line) => /^(mkfs|mount )/.test(line)),
       [],
     );
   });
@@ -91,7 +173,7 @@ suite("the first start's script", () => {
     const { code, ran } = freshMachine(t, { blkid: 2, device: false }).start(BALANCER);
     assert.notEqual(code, 0);
     assert.ok(ran.includes("systemctl enable --now amazon-ssm-agent"));
-    assert.ok(!ran.some((line) => /^(mkfs|mount)/.test(line)));
+    assert.ok(!ran.some((line) => /^(mkfs|mount )/.test(line)));
   });
 
   test("a node gets the agent and no volume; without Session Manager it has nothing to do", (t) => {
@@ -127,17 +209,32 @@ function freshMachine(t: TestContext, { blkid, device = true }: Stubs) {
     write(`bin/${name}`, `#!/bin/bash\necho "${name} $*" >>${at("calls")}\n${body}\n`);
     chmodSync(at(`bin/${name}`), 0o755);
   };
-  for (const name of ["mount", "mkfs.ext4", "systemctl", "dpkg", "apt-get", "sleep"]) stub(name, "");
-  stub("python3", 'touch "$4"');
+  for (const name of ["mount", "mkfs.ext4", "systemctl", "apt-get", "sleep", "python3"]) stub(name, "");
+  stub("mountpoint", "exit 1");
   stub("blkid", `exit ${blkid}`);
   return {
+    stub,
+    /** Body of a stub that fails so often before it does not. */
+    failing: (times: number, code: number) =>
+      `[ "$(grep -c "^$(basename "$0") " ${at("calls")})" -gt ${times} ] || exit ${code}`,
     has: (path: string) => existsSync(at(path)),
+    read: (path: string) => readFileSync(at(path), "utf8").replaceAll(root, ""),
+    /** What systemd makes of fstab at a boot: names of unit files and of links to them. */
+    units() {
+      const [units, ...others] = ["units", "early", "late"].map(at);
+      for (const folder of [units, ...others]) mkdirSync(folder ?? "");
+      // Its own paths, not those of the folder.
+      writeFileSync(at("fstab"), readFileSync(at("etc/fstab"), "utf8").replaceAll(root, ""));
+      const env = { ...process.env, SYSTEMD_FSTAB: at("fstab"), SYSTEMD_IN_INITRD: "0" };
+      spawnSync(GENERATOR, [units ?? "", ...others], { env });
+      return readdirSync(units ?? "", { recursive: true }).map(String);
+    },
     start(settings: FirstStart) {
       const script = userData(settings)
         .replaceAll(/(?<![\w.-])\/(dev\/disk|etc|srv|var|run)\b/g, `${root}$&`)
         .replace("#!/bin/bash", "")
         // A folder can have no block device in it.
-        .replaceAll("[ -b ", "[ -e ");
+        .replaceAll("test -b ", "test -e ");
       const { status } = spawnSync("bash", ["-c", script], {
         env: { ...process.env, PATH: [at("bin"), process.env.PATH].join(delimiter) },
       });
