@@ -35,12 +35,12 @@ export class Firewall extends Construct {
       named(
         name,
         new SecurityGroup(this, name, {
-          name: visibleName(cluster, name),
+          // For one that is in use can't be deleted first, and a VPC has no two of one name.
+          namePrefix: `${visibleName(cluster, name)}-`,
+          lifecycle: { createBeforeDestroy: true },
           description,
           vpcId,
           tags: { Name: visibleName(cluster, name) },
-          // One that is in use can't be deleted first.
-          lifecycle: { createBeforeDestroy: true },
         }),
       );
     const balancer = group("balancer", "The load balancer: clients, administrators, and its nodes.");

@@ -37,7 +37,11 @@ everyCluster(({ stack }) => {
   test("a group that is to be another one is made before the old one goes, which machines are still in", () => {
     const groups = resourcesOf(stack, "aws_security_group");
     assert.deepEqual(Object.keys(groups), ["balancer", "apps"]);
-    for (const group of Object.values(groups)) assert.equal(lifecycle(group).create_before_destroy, true);
+    for (const [name, group] of Object.entries(groups)) {
+      assert.equal(lifecycle(group).create_before_destroy, true);
+      // A VPC has no two groups of one name.
+      assert.deepEqual([group.name, group.name_prefix], [undefined, `lbctl-shop-${name}-`]);
+    }
   });
 });
 
