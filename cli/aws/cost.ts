@@ -42,7 +42,8 @@ export function totalCost(lines: readonly CostLine[]): number | null {
   );
 }
 
-export function renderCost(settings: StackSettings): string {
+/** @param today whether the prices are old goes by it */
+export function renderCost(settings: StackSettings, today = new Date()): string {
   const lines = costLines(settings);
   const total = totalCost(lines);
   const rows = lines.map(({ what, each, count }) => [
@@ -63,8 +64,15 @@ export function renderCost(settings: StackSettings): string {
     `  An estimate: on demand, without traffic and tax, by the prices of ${PRICES_OF} in ${PRICES_REGION}${
       settings.region === PRICES_REGION ? "" : ` (${settings.region} differs)`
     }.`,
+    ...(isOld(today) ? ["  They are older than a year: https://calculator.aws has those of today."] : []),
     ...(unknown.length > 0 ? [`  Not in the table of prices: ${unknown.join("; ")}.`] : []),
   ].join("\n");
+}
+
+/** From the month after the one that the prices are of, a year later. */
+function isOld(today: Date): boolean {
+  const [year = 0, month = 0] = PRICES_OF.split("-").map(Number);
+  return today.getTime() >= Date.UTC(year + 1, month);
 }
 
 function machine(what: string, type: string, count: number): CostLine {

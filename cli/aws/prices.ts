@@ -1,6 +1,6 @@
 /** What AWS asks, as far as an estimate needs it: on demand, Linux, US dollars, us-east-1. From AWS' price pages. */
 
-/** Look them up again when this is more than a year ago. */
+/** Look them up again when this is more than a year ago: `lbctl plan` says so then. */
 export const PRICES_OF = "2025-06";
 export const PRICES_REGION = "us-east-1";
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { costLines, renderCost, totalCost } from "../../../cli/aws/cost.ts";
+import { PRICES_OF } from "../../../cli/aws/prices.ts";
 import { settings } from "../../infra/stack.ts";
 
 test("machines, disks, NAT gateway, addresses: by count and type, together about what AWS would ask", () => {
@@ -35,4 +36,14 @@ test("said to be an estimate, with date and region; an unknown type is no guess"
   assert.match(text, /node, x9z\.large +3 +\? +\?/);
   assert.match(text, /together +\?/);
   assert.match(text, /Not in the table of prices: node, x9z\.large/);
+});
+
+test("prices that are older than a year say so; a year old they don't", () => {
+  const [year, month] = PRICES_OF.split("-").map(Number) as [number, number];
+  const say = (date: string) => stripVTControlCharacters(renderCost(settings(), new Date(date)));
+  const then = (years: number, months: number) =>
+    new Date(Date.UTC(year + years, month - 1 + months)).toISOString();
+  assert.doesNotMatch(say(then(1, 0)), /older than a year/);
+  assert.match(say(then(1, 1)), /prices of \d{4}-\d{2} .*\n *They are older than a year: /);
+  assert.match(say(then(3, 0)), /They are older than a year: /);
 });
