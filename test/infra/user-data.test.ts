@@ -31,7 +31,7 @@ suite("the first start's script", () => {
       for (const journalVolume of [VOLUME, null]) {
         test(`is bash: ${architecture}, ${agent ? "" : "no "}agent, ${journalVolume ?? "no volume"}`, () => {
           const script = userData({ ...BALANCER, architecture, agent, journalVolume });
-          const { status, stderr } = spawnSync("bash", ["-n"], { input: script, encoding: "utf8" });
+          const { status, stderr } = spawnSync("bash", ["--norc", "-n"], { input: script, encoding: "utf8" });
           assert.deepEqual([status, stderr], [0, ""]);
         });
       }
@@ -235,7 +235,8 @@ function freshMachine(t: TestContext, { blkid, device = true }: Stubs) {
         .replace("#!/bin/bash", "")
         // A folder can have no block device in it.
         .replaceAll("test -b ", "test -e ");
-      const { status } = spawnSync("bash", ["-c", script], {
+      // Else it reads ~/.bashrc where it takes its standard input for a connection, and stubs are no longer the first.
+      const { status } = spawnSync("bash", ["--norc", "-c", script], {
         env: { ...process.env, PATH: [at("bin"), process.env.PATH].join(delimiter) },
       });
       const lines = (file: string) =>
