@@ -32,16 +32,18 @@ export function parseBlock(text: string): AddressBlock | null {
   };
 }
 
-/** For lbctl.yaml: an address or a block; gives the block, in the one way to write it. */
-export const addressBlock = z
+/** For lbctl.yaml: an address or a block, as it was written. */
+export const addressOrBlock = z
   .string({ error: "an address or a block like 10.0.0.0/24" })
-  .transform((text, context) => {
+  .superRefine((text, context) => {
     const block = parseBlock(text);
-    if (block && !block.inside) return block.text;
+    if (block && !block.inside) return;
     const message = block ? whichBlock(text, block) : "an address or a block like 10.0.0.0/24";
     context.addIssue({ code: "custom", message, input: text });
-    return z.NEVER;
   });
+
+/** The same, in the one way to write it. */
+export const addressBlock = addressOrBlock.transform((text) => parseBlock(text)?.text ?? text);
 
 /** What was expected of a block that was written with another address than its first. */
 export function whichBlock(text: string, block: AddressBlock): string {

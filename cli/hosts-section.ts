@@ -1,5 +1,6 @@
 /** The schema of the sections `hosts:` and `app:` of lbctl.yaml. */
 import { z } from "zod";
+import { addressOrBlock } from "./address-block.ts";
 import { MAX_NODES } from "./cluster-config.ts";
 import type { HostsConfig } from "./hosts-config.ts";
 
@@ -58,11 +59,7 @@ export const hostsSection = z.strictObject(
       .min(1, { error: `a list of 1 to ${MAX_NODES} hosts` })
       .max(MAX_NODES, { error: `a list of 1 to ${MAX_NODES} hosts` }),
     ssh: ssh.prefault({}),
-    adminAddresses: z
-      .array(matching(/^[0-9a-fA-F.:]+(?:\/\d{1,3})?$/, "an address or a block like 10.0.0.0/24"), {
-        error: "a list of addresses",
-      })
-      .default([]),
+    adminAddresses: z.array(addressOrBlock, { error: "a list of addresses and blocks" }).default([]),
     monitoring: monitoring.prefault({}),
   },
   { error: "a mapping like { balancer: 10.0.0.10, apps: [10.0.0.11, 10.0.0.12] }" },

@@ -100,6 +100,14 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
     /^hosts\/adminAddresses\/0: expected an address or a block/,
   ],
   [
+    hosts("balancer: a, apps: [b], adminAddresses: [10.0.0.0/99]"),
+    /^hosts\/adminAddresses\/0: expected an address or a block/,
+  ],
+  [
+    hosts("balancer: a, apps: [b], adminAddresses: [10.0.1.0/16]"),
+    /^hosts\/adminAddresses\/0: expected a block by its first address: 10\.0\.0\.0\/16, or only 10\.0\.1\.0, got/,
+  ],
+  [
     hosts("balancer: a, apps: [b], monitoring: { grafana: artifacts }"),
     /^hosts\/monitoring\/artifacts: expected a folder with packages, got nothing$/,
   ],
