@@ -34,7 +34,7 @@ async function anew(hosts: number): Promise<void> {
   );
 }
 
-test("target aws on hosts of the lab", { skip: NO_LAB, timeout: 1_800_000 }, async (t) => {
+test("target aws on hosts of the lab", { skip: NO_LAB, timeout: 3_600_000 }, async (t) => {
   const lab = readLab();
   t.after(() => anew(lab.hosts.length));
   const dir = tempFolder(t);

@@ -39,7 +39,7 @@ interface Failed {
 
 const lab = new LabCluster(3);
 
-test("target hosts, from nothing", { timeout: 1_800_000 }, async (t) => {
+test("target hosts, from nothing", { timeout: 3_600_000 }, async (t) => {
   const cluster = hostsCluster(t);
   const other = hostsCluster(t);
   const monitoring = `{ prometheus: artifacts, grafana: artifacts, artifacts: ${packages(cluster)} }`;

@@ -23,7 +23,7 @@ const FILES = ["test/lab/**/*.test.ts", "test/hosts/**/*.test.ts"];
 const LONGEST = "test/hosts/deploy.test.ts";
 const ROOT = dirname(dirname(import.meta.dirname));
 
-const STAGES = ["--test", "--test-concurrency=1", "--test-timeout=1800000", "--test-reporter=spec"];
+const STAGES = ["--test", "--test-concurrency=1", "--test-timeout=3600000", "--test-reporter=spec"];
 
 const chosen = process.argv.slice(2);
 const children = new Set<ChildProcess>();
