@@ -6,8 +6,9 @@ everyCluster(({ stack }) => {
   test("machines may do at AWS what Session Manager needs, and nothing else", () => {
     const policies = resourcesOf(stack, "aws_iam_role_policy");
     assert.deepEqual(Object.keys(policies), ["session-manager"]);
-    assert.equal(policies["session-manager"]?.role, ref("aws_iam_role.machine.name"));
-    assert.deepEqual(JSON.parse(String(policies["session-manager"]?.policy)), {
+    const { policy, ...rest } = policies["session-manager"] ?? {};
+    assert.deepEqual(rest, { name: "session-manager", role: ref("aws_iam_role.machine.name") });
+    assert.deepEqual(JSON.parse(String(policy)), {
       Version: "2012-10-17",
       Statement: [
         {

@@ -96,7 +96,9 @@ function allowed(stack: Synthesized, way: "in" | "out"): string[] {
       assert.equal(rule.ip_protocol, "tcp");
       assert.equal(rule.from_port, rule.to_port);
       const other = rule.cidr_ipv4 ?? rule.cidr_ipv6 ?? group(rule.referenced_security_group_id);
-      return `${group(rule.security_group_id)} ${rule.from_port} ${way === "in" ? "from" : "to"} ${other}`;
+      const direction = `${way === "in" ? "from" : "to"} ${other}`;
+      assert.equal(rule.description, direction);
+      return `${group(rule.security_group_id)} ${rule.from_port} ${direction}`;
     })
     .sort();
 }

@@ -84,11 +84,16 @@ everyCluster(({ stack, architecture }) => {
     }
   });
 
+  test("disks have a way of their own, beside the network's", () => {
+    for (const { ebs_optimized } of instances(stack)) assert.equal(ebs_optimized, true);
+  });
+
   test("Session Manager's agent for the architecture is installed at every machine's first start", () => {
     const folder = architecture === "arm64" ? "debian_arm64" : "debian_amd64";
     for (const { user_data } of instances(stack)) {
       const script = String(user_data);
-      assert.match(script, new RegExp(`/${folder}/amazon-ssm-agent\\.deb`));
+      const bucket = "https://s3.eu-central-1.amazonaws.com/amazon-ssm-eu-central-1";
+      assert.ok(script.includes(` ${bucket}/latest/${folder}/amazon-ssm-agent.deb `), script);
       assert.match(script, /^retry apt-get .* install \/run\/amazon-ssm-agent\.deb$/m);
       assert.match(script, /^systemctl enable --now amazon-ssm-agent$/m);
     }

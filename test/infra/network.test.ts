@@ -4,6 +4,12 @@ import { everyCluster, lifecycle, ref, resourcesOf, stackOf } from "./stack.ts";
 
 everyCluster(({ stack }) => {
   test("two zones, which stay when AWS opens another", () => {
+    assert.deepEqual(stack.data.aws_availability_zones, {
+      here: {
+        state: "available",
+        filter: [{ name: "opt-in-status", values: ["opt-in-not-required"] }],
+      },
+    });
     const subnets = resourcesOf(stack, "aws_subnet");
     assert.deepEqual(Object.keys(subnets), ["public", "private-a", "private-b"]);
     const zone = (name: string) => String(subnets[name]?.availability_zone);
@@ -15,7 +21,12 @@ everyCluster(({ stack }) => {
   });
 
   test("subnets are cut from the VPC's block, none from another's, and give no public address", () => {
-    assert.equal(resourcesOf(stack, "aws_vpc").main?.cidr_block, "10.80.0.0/16");
+    const { tags: _, ...vpc } = resourcesOf(stack, "aws_vpc").main ?? {};
+    assert.deepEqual(vpc, {
+      cidr_block: "10.80.0.0/16",
+      enable_dns_hostnames: true,
+      enable_dns_support: true,
+    });
     const subnets = Object.values(resourcesOf(stack, "aws_subnet"));
     for (const subnet of subnets) {
       assert.match(String(subnet.cidr_block), /^\$\{cidrsubnet\("10\.80\.0\.0\/16", 4, \d\)\}$/);
