@@ -34,11 +34,12 @@ everyCluster(({ stack }) => {
     }
   });
 
-  test("a group that is to be another one is made before the old one goes, which machines are still in", () => {
+  test("groups are of the VPC; one that is to be another is made before the old one goes, which machines are still in", () => {
     const groups = resourcesOf(stack, "aws_security_group");
     assert.deepEqual(Object.keys(groups), ["balancer", "apps"]);
     for (const [name, group] of Object.entries(groups)) {
       assert.equal(lifecycle(group).create_before_destroy, true);
+      assert.equal(group.vpc_id, ref("aws_vpc.main.id"));
       // A VPC has no two groups of one name.
       assert.deepEqual([group.name, group.name_prefix], [undefined, `lbctl-shop-${name}-`]);
     }
