@@ -33,6 +33,8 @@ suite("the first start's script", () => {
           const script = userData({ ...BALANCER, architecture, agent, journalVolume });
           const { status, stderr } = spawnSync("bash", ["--norc", "-n"], { input: script, encoding: "utf8" });
           assert.deepEqual([status, stderr], [0, ""]);
+          // By it cloud-init knows a script.
+          assert.match(script, /^#!\/bin\/bash\nset -euo pipefail\n/);
         });
       }
     }
