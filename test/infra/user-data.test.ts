@@ -136,6 +136,18 @@ suite("the first start's script", () => {
     assert.ok(!ran.some((line) => /^(apt-get|systemctl)/.test(line)));
   });
 
+  test("systemd reads what was written before anything is mounted", (t) => {
+    const { ran } = freshMachine(t, { blkid: 2 }).start(BALANCER);
+    const reload = ran.indexOf("systemctl daemon-reload");
+    assert.ok(reload >= 0 && reload < ran.indexOf("mount /srv/lb-data"));
+  });
+
+  test("apt asks nobody", (t) => {
+    const machine = freshMachine(t, { blkid: 2 });
+    machine.stub("apt-get", '[ "$DEBIAN_FRONTEND" = noninteractive ]');
+    assert.equal(machine.start({ ...BALANCER, journalVolume: null }).code, 0);
+  });
+
   test("folders are bound from the volume, after it is mounted", (t) => {
     const { fstab } = freshMachine(t, { blkid: 2 }).start(BALANCER);
     for (const [, where = "", , options = ""] of fstab.slice(1)) {
