@@ -48,7 +48,7 @@ export function planChanges(plan: PlanJson): Change[] {
  * they have not got yet. `destroy` is another matter.
  * @throws UserError where no node that there is would be left with what it holds, or the journal would be lost
  */
-export function refuseLosingAllNodes(plan: PlanJson): void {
+export function refuseLosingData(plan: PlanJson): void {
   const nodes = managed(plan).filter(
     ({ type, name, change }) => type === "aws_instance" && isNode(name) && change.before !== null,
   );

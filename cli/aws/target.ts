@@ -17,7 +17,7 @@ import { waitForMachines } from "./first-start.ts";
 import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
 import {
   madeMachines,
-  refuseLosingAllNodes,
+  refuseLosingData,
   removedNodes,
   replacedNodes,
   restartedMachines,
@@ -66,6 +66,7 @@ async function plan(
 ): Promise<readonly Change[]> {
   const work = await prepare(config, context.signal);
   const planned = await lookAhead(work);
+  refuseLosingData(planned.plan);
   refuseOtherKey(planned.plan, work.keyFile);
   await learnSoFar(work);
   // What is to be installed on machines that are not there yet, nobody can ask.
@@ -104,7 +105,7 @@ async function change(
 
 /** @throws UserError where data or the way in would be lost, or without a yes */
 async function allowed({ plan, changes }: Planned, work: Workspace, context: ChangeContext): Promise<void> {
-  refuseLosingAllNodes(plan);
+  refuseLosingData(plan);
   refuseOtherKey(plan, work.keyFile);
   await confirmChanges(changes, renderCost(stackSettings(work.config, "")), context);
 }

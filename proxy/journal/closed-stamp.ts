@@ -4,7 +4,7 @@
  * is replaced closed its journal a moment ago; its successor takes it as it is and reads it through while it is at work.
  */
 import { existsSync, statSync } from "node:fs";
-import { readMark } from "./head-mark.ts";
+import type { Mark } from "./head-mark.ts";
 
 /**
  * What changes with any write, copy or move of the file; null where the close left a log behind, so that it is not whole.
@@ -17,11 +17,6 @@ export function stampOf(file: string): string | null {
 }
 
 /** Closed, and as it was then. */
-export function isAsClosed(file: string, headFile: string): boolean {
-  try {
-    const closed = readMark(headFile)?.closed;
-    return closed !== undefined && closed === stampOf(file);
-  } catch {
-    return false;
-  }
+export function isAsClosed(file: string, mark: Mark | null): boolean {
+  return mark?.closed !== undefined && existsSync(file) && mark.closed === stampOf(file);
 }

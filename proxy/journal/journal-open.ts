@@ -34,7 +34,7 @@ export function openStore(place: JournalPlace, maxBytes: number, foundedEmpty: b
   const file = join(place.dataDir, "journal.db");
   try {
     prepareFolder(place.dataDir);
-    const asClosed = isAsClosed(file, place.headFile);
+    const asClosed = isAsClosed(file, tryMark(place.headFile));
     const found = look(file, !asClosed);
     const mark = readMark(place.headFile);
     if (found) check(found, mark, place);

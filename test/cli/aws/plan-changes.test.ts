@@ -4,7 +4,7 @@ import {
   madeMachines,
   type PlanJson,
   planChanges,
-  refuseLosingAllNodes,
+  refuseLosingData,
   removedNodes,
   replacedNodes,
 } from "../../../cli/aws/plan-changes.ts";
@@ -49,7 +49,7 @@ test("what Terraform would do, in lbctl's words", () => {
   assert.deepEqual(madeMachines(plan), ["app4", "app2", "app3"]);
   assert.deepEqual(removedNodes(plan), ["app5"]);
   assert.deepEqual(replacedNodes(plan), ["app2", "app3"]);
-  assert.doesNotThrow(() => refuseLosingAllNodes(plan));
+  assert.doesNotThrow(() => refuseLosingData(plan));
 });
 
 test("a plan that leaves no node with its data is refused", () => {
@@ -63,7 +63,7 @@ test("a plan that leaves no node with its data is refused", () => {
     ],
   };
   assert.throws(
-    () => refuseLosingAllNodes(plan),
+    () => refuseLosingData(plan),
     (error) => {
       assert.ok(error instanceof UserError);
       assert.equal(error.code, "aws_would_lose_all_nodes");
@@ -86,7 +86,7 @@ for (const actions of [["delete", "create"], ["create", "delete"], ["delete"]]) 
       replace_paths: [["availability_zone"]],
     });
     assert.throws(
-      () => refuseLosingAllNodes({ resource_changes: [STAYS, journal] }),
+      () => refuseLosingData({ resource_changes: [STAYS, journal] }),
       (error) => {
         assert.ok(error instanceof UserError);
         assert.equal(error.code, "aws_would_lose_journal");
@@ -105,7 +105,7 @@ for (const actions of [["delete", "create"], ["create", "delete"], ["delete"]]) 
 test("a journal may go where no node has been made yet", () => {
   const journal = resource("aws_ebs_volume.journal", ["delete", "create"], { before: journalOf(20) });
   const node = resource("aws_instance.app1", ["create"]);
-  assert.doesNotThrow(() => refuseLosingAllNodes({ resource_changes: [node, journal] }));
+  assert.doesNotThrow(() => refuseLosingData({ resource_changes: [node, journal] }));
 });
 
 test("a smaller journal is refused, before AWS would: a volume only grows", () => {
@@ -114,7 +114,7 @@ test("a smaller journal is refused, before AWS would: a volume only grows", () =
     after: journalOf(10),
   });
   for (const nodes of [[STAYS], []]) {
-    assert.throws(() => refuseLosingAllNodes({ resource_changes: [...nodes, journal] }), {
+    assert.throws(() => refuseLosingData({ resource_changes: [...nodes, journal] }), {
       code: "aws_journal_would_shrink",
       message: "expected a journal of at least the 20 GiB that it has, got aws/journal/size: 10",
     });
@@ -124,13 +124,13 @@ test("a smaller journal is refused, before AWS would: a volume only grows", () =
 test("a journal that grows, or whose tags change, is fine", () => {
   for (const after of [journalOf(40), { ...journalOf(20), tags: {} }]) {
     const journal = resource("aws_ebs_volume.journal", ["update"], { before: journalOf(20), after });
-    assert.doesNotThrow(() => refuseLosingAllNodes({ resource_changes: [STAYS, journal] }));
+    assert.doesNotThrow(() => refuseLosingData({ resource_changes: [STAYS, journal] }));
   }
 });
 
 test("the first plan makes everything, and is fine", () => {
   assert.doesNotThrow(() =>
-    refuseLosingAllNodes({ resource_changes: [resource("aws_instance.app1", ["create"])] }),
+    refuseLosingData({ resource_changes: [resource("aws_instance.app1", ["create"])] }),
   );
   assert.deepEqual(planChanges({}), []);
 });

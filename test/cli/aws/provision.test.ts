@@ -45,7 +45,7 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     assert.deepEqual(
       actions,
       [["no-op"], ["no-op"]],
-      "what stays is listed, too: refuseLosingAllNodes counts on it",
+      "what stays is listed, too: refuseLosingData counts on it",
     );
   });
 

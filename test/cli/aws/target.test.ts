@@ -205,7 +205,8 @@ suite("target aws, with a stand-in for Terraform and one for what installs", () 
     const bed = await bedOf(t);
     await bed.target.deploy(bed.config(2), bed.yes);
     const other = { ...bed.config(2), aws: { ...bed.config(2).aws, image: "ami-0f" } };
-    await assert.rejects(bed.target.deploy(other, bed.yes), { code: "aws_would_lose_all_nodes" });
+    for (const how of ["deploy", "plan"] as const)
+      await assert.rejects(bed.target[how](other, bed.yes), { code: "aws_would_lose_all_nodes" });
     assert.equal((await machinesOf(other)).apps[0]?.address, "i-app1-1");
   });
 

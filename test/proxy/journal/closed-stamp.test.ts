@@ -20,7 +20,7 @@ async function closed(t: TestContext, records = RECORDS) {
   const options = journalOptions(folder);
   const journal = await openTestJournal(t, options);
   for (let id = 1; id <= records; id++) await journal.append(newRecord(id));
-  const asClosed = () => isAsClosed(join(options.dataDir, "journal.db"), options.headFile);
+  const asClosed = () => isAsClosed(join(options.dataDir, "journal.db"), readMark(options.headFile));
   assert.equal(asClosed(), false, "it is open");
   const open = copyFolder(folder, tempFolder(t));
   await journal.close();
@@ -33,7 +33,7 @@ test("after its close a journal is as it was closed; after a crash it never was"
   const { asClosed, open } = await closed(t);
   assert.equal(asClosed(), true);
   const crashed = journalOptions(open);
-  assert.equal(isAsClosed(join(crashed.dataDir, "journal.db"), crashed.headFile), false);
+  assert.equal(isAsClosed(join(crashed.dataDir, "journal.db"), readMark(crashed.headFile)), false);
 });
 
 test("what was written, copied, put back or touched since is not as it was closed", async (t) => {
@@ -97,7 +97,7 @@ for (const [what, sql] of Object.entries(DAMAGE)) {
     await until(() => failures.length > 0, { what: "the damage being found" });
     assert.equal(failures[0]?.code, "journal_corrupt");
     await journal.close().catch(() => undefined);
-    assert.equal(isAsClosed(db, options.headFile), false);
+    assert.equal(isAsClosed(db, readMark(options.headFile)), false);
     // Once the thread has let go of it.
     await until(() => refusalOf(db) === "journal_corrupt", { what: "the next start's refusal" });
   });
