@@ -26,7 +26,11 @@ export function userData({ architecture, region, agent, journalVolume }: FirstSt
     "#!/bin/bash",
     "set -euo pipefail",
     "# For ten minutes: the way out, the lock of dpkg, the volume may come later than the machine.",
-    'retry() { for _ in $(seq 120); do "$@" && return; sleep 5; done; "$@"; }',
+    "retry() {",
+    "  local end=$((SECONDS + 600))",
+    '  for _ in $(seq 120); do "$@" && return; [ $SECONDS -lt $end ] || break; sleep 5; done',
+    "  return 1",
+    "}",
     // First, so that there is a way in when the rest fails.
     ...(agent ? installAgent(region, architecture) : []),
     ...(journalVolume === null ? [] : mountJournal(journalVolume)),

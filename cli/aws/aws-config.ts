@@ -47,6 +47,9 @@ const region = matching(/^[a-z]{2,4}(-[a-z]+)+-\d$/, "a region like eu-central-1
   { error: "a region of the partition aws (not of China, GovCloud and the like), such as eu-central-1" },
 );
 
+/** Terraform evaluates what begins so, wherever it stands. */
+const TEMPLATE = /[$%]\{/;
+
 const domain = matching(
   /^(?=.{3,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,
   "a domain like example.org, without a dot at its end",
@@ -55,7 +58,9 @@ const domain = matching(
 export const awsSchema = z.strictObject(
   {
     region: region.default("eu-central-1"),
-    profile: matching(/^\S+$/, "a profile of the AWS configuration").nullable().default(null),
+    profile: matching(/^(?!.*[$%]\{)\S+$/, "a profile of the AWS configuration")
+      .nullable()
+      .default(null),
     balancerType: instanceType("t3.medium"),
     appType: instanceType("t3.small"),
     image: matching(/^ami-[0-9a-f]+$/, "an AMI like ami-0123456789abcdef0")
@@ -76,7 +81,9 @@ export const awsSchema = z.strictObject(
           z.strictObject({
             vpc: matching(/^vpc-[0-9a-f]+$/, "a VPC like vpc-0123456789abcdef0"),
             publicSubnet: subnet(),
-            privateSubnets: z.tuple([subnet(), subnet()]),
+            privateSubnets: z
+              .tuple([subnet(), subnet()])
+              .refine(([first, second]) => first !== second, { error: "two subnets, in two zones" }),
           }),
         ],
         {
@@ -133,7 +140,10 @@ export const awsSchema = z.strictObject(
     tags: z
       .record(
         z.string(),
-        matching(/^.{0,256}$/s, "a text of at most 256 characters, in quotes if it is a number"),
+        matching(
+          /^(?!.*[$%]\{).{0,256}$/s,
+          "a text of at most 256 characters, in quotes if it is a number, without ${ and %{, which are Terraform's",
+        ),
         {
           error: "a mapping of texts",
         },
@@ -217,6 +227,7 @@ function tagProblems(tags: AwsConfig["tags"]): string[] {
 
 function tagExpected(key: string): string | null {
   if (key === "" || key.length > 128) return "keys of 1 to 128 characters";
+  if (TEMPLATE.test(key)) return "keys without ${ and %{, which are Terraform's";
   if (/^aws:/i.test(key)) return "keys that do not begin with aws:, which AWS keeps for itself";
   if (OWN_TAGS.includes(key)) return `other keys than lbctl's own (${OWN_TAGS.join(", ")})`;
   return null;

@@ -102,8 +102,8 @@ function failedStart(
     next: [
       `${ssh} sudo tail -n 50 /var/log/cloud-init-output.log   # what it said`,
       `aws ec2 get-console-output ${aws} --instance-id ${identity} --latest --output text   # where SSH gets no further`,
-      `${ssh} sudo cloud-init clean --reboot   # once that is mended: it does all of it again`,
-      "lbctl deploy   # waits for it, and goes on",
+      `${ssh} 'sudo bash /var/lib/cloud/instance/scripts/part-001 && sudo reboot'   # once that is mended: it does the rest`,
+      "lbctl deploy   # waits for it, and goes on; docs/aws.md: a first start that failed",
     ],
   });
 }

@@ -1,10 +1,14 @@
 /** Terraform's plan, as what lbctl shows of every target. Pure. */
 import { UserError } from "../errors.ts";
 import type { Change } from "../target.ts";
+import { plural } from "../tools/format.ts";
+import type { Where } from "./terraform-errors.ts";
 
 /** Of `terraform show -json`, what is used here. */
 export interface PlanJson {
   readonly resource_changes?: readonly ResourceChange[];
+  /** What is at AWS otherwise than the state says: it was changed, or is not there any more. */
+  readonly resource_drift?: readonly ResourceChange[];
 }
 
 interface ResourceChange {
@@ -12,6 +16,8 @@ interface ResourceChange {
   readonly mode: string;
   readonly type: string;
   readonly name: string;
+  /** `replace_because_tainted`: it was never made to its end. */
+  readonly action_reason?: string;
   readonly change: {
     readonly actions: readonly string[];
     readonly before: Values | null;
@@ -50,7 +56,8 @@ export function planChanges(plan: PlanJson): Change[] {
  */
 export function refuseLosingData(plan: PlanJson): void {
   const nodes = managed(plan).filter(
-    ({ type, name, change }) => type === "aws_instance" && isNode(name) && change.before !== null,
+    ({ type, name, change, action_reason }) =>
+      type === "aws_instance" && isNode(name) && change.before !== null && action_reason !== NEVER_WHOLE,
   );
   const journal = managed(plan).find(({ address }) => address === JOURNAL);
   if (journal) refuseSmaller(journal);
@@ -59,6 +66,37 @@ export function refuseLosingData(plan: PlanJson): void {
   if (lost.length === nodes.length) throw noNodeLeft(lost);
   if (journal?.change.before && journal.change.actions.includes("delete")) throw journalLost(journal);
 }
+
+/**
+ * With the credentials of another account, or another region, nothing of a cluster is there: it would be made a second
+ * time, or be forgotten.
+ * @throws UserError where the state knows of machines, and AWS of none of them
+ */
+export function refuseOtherAccount(
+  plan: PlanJson,
+  { profile, region }: Pick<Where, "profile" | "region">,
+): void {
+  const isMachine = ({ type }: ResourceChange) => type === "aws_instance";
+  const gone = (plan.resource_drift ?? []).filter(
+    (drift) => isMachine(drift) && drift.change.actions.includes("delete"),
+  );
+  const left = managed(plan).some((change) => isMachine(change) && change.change.before !== null);
+  if (gone.length === 0 || left) return;
+  throw new UserError(
+    `expected the cluster's ${plural(gone.length, "machine")} in this account and ${region}, got none of them`,
+    {
+      code: "aws_other_account",
+      problems: gone.map(({ address, change }) => `${address} ${change.before?.id ?? ""}: not there`),
+      next: [
+        `aws sts get-caller-identity${profile === null ? "" : ` --profile ${profile}`}   # is it the account that the cluster is in?`,
+        "docs/aws.md tells what to do if somebody removed the machines by hand",
+      ],
+    },
+  );
+}
+
+/** Terraform stopped while it made this one: nothing is on it. */
+const NEVER_WHOLE = "replace_because_tainted";
 
 function refuseSmaller({ change: { actions, before, after } }: ResourceChange): void {
   const [there, wanted] = [Number(before?.size), Number(after?.size)];

@@ -9,6 +9,7 @@ import { followTerraform, runTerraform } from "./terraform.ts";
 import { applyArgs, LOOK_FILE, outputArgs, PLAN_FILE, planArgs, showPlanArgs } from "./terraform-argv.ts";
 import { terraformError } from "./terraform-errors.ts";
 import { renderProgress, TerraformEvents } from "./terraform-events.ts";
+import { isUnsaved, stateNotSaved } from "./unsaved-state.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** As much of a workspace as Terraform itself needs. */
@@ -57,8 +58,11 @@ export async function applyMachines(work: Work, say: (detail: string) => void): 
     if (events.take(line)) say(renderProgress(events.progress));
   });
   await forgetPlan(work);
-  if (signal.aborted) throw interrupted(events, signal.reason);
-  if (ran.code !== 0) throw terraformError("apply the plan", events.errors, ran.stderr, where);
+  const error = signal.aborted
+    ? interrupted(events, signal.reason)
+    : terraformError("apply the plan", events.errors, ran.stderr, where);
+  if (isUnsaved(where)) throw stateNotSaved(where, error);
+  if (ran.code !== 0 || signal.aborted) throw error;
 }
 
 /** A plan is of one moment, and holds what the configuration does. */

@@ -18,6 +18,7 @@ import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
 import {
   madeMachines,
   refuseLosingData,
+  refuseOtherAccount,
   removedNodes,
   replacedNodes,
   restartedMachines,
@@ -66,8 +67,7 @@ async function plan(
 ): Promise<readonly Change[]> {
   const work = await prepare(config, context.signal);
   const planned = await lookAhead(work);
-  refuseLosingData(planned.plan);
-  refuseOtherKey(planned.plan, work.keyFile);
+  refuse(planned, work);
   await learnSoFar(work);
   // What is to be installed on machines that are not there yet, nobody can ask.
   const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(work.state)) !== null;
@@ -85,10 +85,13 @@ async function change(
   const work = await prepare(config, signal);
   await checkWayIn(config, signal);
   const planned = await compare(work, ui);
-  await allowed(planned, work, context).catch(async (error: unknown) => {
+  try {
+    refuse(planned, work);
+    await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
+  } catch (error) {
     await forgetPlan(work);
     throw error;
-  });
+  }
   await context.begin?.();
   await learnSoFar(work);
   const left = await leave(hosts, config, planned, context);
@@ -103,11 +106,11 @@ async function change(
   return [...planned.changes, ...(left ?? []), ...(done ? [] : await hosts[how](config, context))];
 }
 
-/** @throws UserError where data or the way in would be lost, or without a yes */
-async function allowed({ plan, changes }: Planned, work: Workspace, context: ChangeContext): Promise<void> {
+/** @throws UserError where the cluster, its data or the way in would be lost */
+function refuse({ plan }: Planned, { where, keyFile }: Workspace): void {
+  refuseOtherAccount(plan, where);
   refuseLosingData(plan);
-  refuseOtherKey(plan, work.keyFile);
-  await confirmChanges(changes, renderCost(stackSettings(work.config, "")), context);
+  refuseOtherKey(plan, keyFile);
 }
 
 async function compare(
@@ -133,14 +136,17 @@ async function leave(
   { plan: found }: Planned,
   context: ChangeContext,
 ): Promise<readonly Change[] | null> {
-  const replaced = replacedNodes(found);
+  const known = await readRecord(statePaths(config.dir, config.name));
+  const replaced = replacedNodes(found).filter((name) => known?.nodes.some((node) => node.name === name));
   // Where the balancer goes with them there is nobody to drain them for.
   if (replaced.length > 0 && !madeMachines(found).includes("balancer")) {
     await using reached = await hosts.reach(config, context.signal);
     const admin = new AdminClient(reached.cluster, context.signal);
     for (const name of replaced) await admin.drain(name, false);
   }
-  return removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;
+  // Where a first deploy stopped half-way nothing was installed that could be drained.
+  const begun = (await keptOutputs(statePaths(config.dir, config.name))) !== null;
+  return begun && removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;
 }
 
 /** Those that this plan makes or starts anew, and those that an earlier command left before anything was installed. */
@@ -201,6 +207,7 @@ async function destroy(
 /** @returns false where none was there */
 async function removeMachines(work: Workspace, ui: Ui): Promise<boolean> {
   const planned = await compare(work, ui, { destroy: true });
+  refuseOtherAccount(planned.plan, work.where);
   if (planned.needed)
     await ui.steps([{ title: "Remove every machine", run: (say) => applyMachines(work, say) }]);
   return planned.needed;

@@ -37,6 +37,14 @@ export function outputArgs(): string[] {
   return ["output", "-json"];
 }
 
+/** Where Terraform leaves the state when it cannot put it in its place. */
+export const UNSAVED_STATE = "errored.tfstate";
+
+/** Refused by Terraform itself where the state there is another, or newer. */
+export function pushStateArgs(): string[] {
+  return ["state", "push", UNSAVED_STATE];
+}
+
 export function versionArgs(): string[] {
   return ["version", "-json"];
 }

@@ -26,7 +26,7 @@ const KNOWN: readonly Known[] = [
   {
     code: "aws_expired_token",
     found:
-      /ExpiredToken|RequestExpired|token (has|is|included in the request is) expired|refresh cached SSO token failed|SSO session has expired/i,
+      /ExpiredToken|RequestExpired|token (has|is|included in the request is) expired|refresh cached SSO token failed|SSO session (?:associated with this profile )?has expired|Token has expired and refresh failed/i,
     message: () => "expected AWS credentials that are valid, got expired ones",
     next: ({ profile }) => [
       `aws sso login${flag(profile)}   # or renew them the way that you got them`,
@@ -36,7 +36,7 @@ const KNOWN: readonly Known[] = [
   {
     code: "aws_no_credentials",
     found:
-      /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure|SignatureDoesNotMatch/i,
+      /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure(?!: Not authorized for images)|SignatureDoesNotMatch/i,
     message: (match) => `expected AWS credentials, got none that AWS takes (${match[0]})`,
     next: ({ profile }) => [
       `aws sts get-caller-identity${flag(profile)}   # says who AWS takes you for`,
@@ -92,7 +92,7 @@ const KNOWN: readonly Known[] = [
   {
     code: "aws_quota",
     found:
-      /(Vpc|NatGateway|InternetGateway|SecurityGroup|Subnet|RouteTable|Volume|MaxIOPS|RulesPerSecurityGroup)\w*LimitExceeded|LimitExceeded(?:Exception)?\b/,
+      /(Vpc|NatGateway|InternetGateway|SecurityGroup|Subnet|RouteTable|Volume|MaxIOPS|RulesPerSecurityGroup)\w*LimitExceeded|(?<!Request)LimitExceeded(?:Exception)?\b/,
     message: (match) => `expected room for what is to be made, got a limit of the account (${match[0]})`,
     next: (where) => [
       `aws service-quotas list-service-quotas --region ${where.region} --service-code vpc   # or ec2, ebs, iam: what the limits are`,
@@ -142,7 +142,8 @@ const KNOWN: readonly Known[] = [
   },
   {
     code: "aws_image_not_found",
-    found: /InvalidAMIID\.\w+[\s\S]*?'?\[?(ami-[0-9a-z]+)|InvalidAMIID|Your query returned no results/,
+    found:
+      /InvalidAMIID\.\w+[\s\S]*?'?\[?(ami-[0-9a-z]+)|InvalidAMIID|Not authorized for images|Your query returned no results/,
     message: (match) =>
       `expected an AMI, got none${match[1] ? ` with the id ${match[1]}` : " that fits"} in this region`,
     next: (where) => [
@@ -166,6 +167,19 @@ const KNOWN: readonly Known[] = [
     found: /Instance cannot be destroyed|prevent_destroy/,
     message: () => "expected the journal's volume to be free to go, got it protected (aws/journal/protect)",
     next: () => ["set aws: { journal: { protect: false } } in lbctl.yaml; the journal is gone then"],
+  },
+  {
+    code: "aws_zone_not_found",
+    found: /no matching Route ?53 ?(?:Hosted )?Zone found/i,
+    message: () => "expected aws/dns/zone to be a hosted zone of this account, got none of that name",
+    next: ({ profile }) => [`aws route53 list-hosted-zones${flag(profile)}   # which there are`],
+  },
+  {
+    code: "state_bucket_elsewhere",
+    found: /PermanentRedirect|requested bucket from "([^"]+)", actual location "([^"]+)"/,
+    message: (match) =>
+      `expected the state's bucket in ${match[1] ?? "the region that lbctl.yaml names"}, got it in ${match[2] ?? "another"}`,
+    next: () => ["set aws: { state: { region: … } } in lbctl.yaml"],
   },
   {
     code: "plan_stale",

@@ -24,8 +24,21 @@ const OLDEST = "1.6";
 /** S3 can lock by itself since then. */
 const OLDEST_FOR_S3 = "1.10";
 
-/** No questions, no hints of commands that lbctl runs itself, no look for newer versions. */
-const ENVIRONMENT = { TF_IN_AUTOMATION: "1", TF_INPUT: "0", CHECKPOINT_DISABLE: "1" };
+/**
+ * No questions, no hints of commands that lbctl runs itself, no look for newer versions. And one cluster, whatever the
+ * shell is set up for: another workspace or folder would be another state, and arguments another plan.
+ */
+function environment(): Record<string, string | undefined> {
+  const others = Object.keys(process.env).filter((name) => name.startsWith("TF_CLI_ARGS"));
+  return {
+    ...Object.fromEntries(others.map((name) => [name, undefined])),
+    TF_IN_AUTOMATION: "1",
+    TF_INPUT: "0",
+    CHECKPOINT_DISABLE: "1",
+    TF_WORKSPACE: "default",
+    TF_DATA_DIR: undefined,
+  };
+}
 
 /** How often its output is looked at. In ms. */
 const LOOK_EVERY = 200;
@@ -56,7 +69,7 @@ export async function findTerraform(oldest = OLDEST): Promise<Terraform> {
 }
 
 async function versionOf(program: string): Promise<string | null> {
-  const ran = await execa(program, versionArgs(), { reject: false, stdin: "ignore", env: ENVIRONMENT });
+  const ran = await execa(program, versionArgs(), { reject: false, stdin: "ignore", env: environment() });
   if (ran.exitCode !== 0) return null;
   return (JSON.parse(ran.stdout) as { terraform_version: string }).terraform_version;
 }
@@ -76,7 +89,7 @@ export async function runTerraform(
 ): Promise<Ran> {
   const ran = await execa(program, args, {
     cwd: dir,
-    env: ENVIRONMENT,
+    env: environment(),
     stdin: "ignore",
     reject: false,
     cancelSignal: signal,
@@ -105,7 +118,7 @@ export async function followTerraform(
   await using stderr = await open(err, "w", 0o600);
   const child = execa(program, args, {
     cwd: dir,
-    env: ENVIRONMENT,
+    env: environment(),
     stdin: "ignore",
     // It takes any descriptor; its types know the first ten.
     stdout: stdout.fd as 3,

@@ -13,6 +13,7 @@ import { stackSettings } from "./stack-settings.ts";
 import { findTerraform, oldestFor, runTerraform, type Terraform } from "./terraform.ts";
 import { initArgs } from "./terraform-argv.ts";
 import { terraformError, type Where } from "./terraform-errors.ts";
+import { saveState } from "./unsaved-state.ts";
 
 export interface Workspace {
   readonly config: ClusterConfig;
@@ -62,6 +63,7 @@ export async function prepare(
     if (isFirst) await rm(join(dir, LOCK_FILE), { force: true });
     throw terraformError("get ready", [], ran.stderr || ran.stdout, where);
   }
+  await saveState({ terraform, where, signal });
   return { config, state, terraform, where, keyFile: key, signal };
 }
 

@@ -3,6 +3,7 @@ import type { Cluster } from "../cluster.ts";
 import type { ClusterConfig, TargetName } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { readJson, type StatePaths, statePaths } from "../state.ts";
+import { otherTarget } from "../state-target.ts";
 
 /** Names of the releases that run. */
 export interface Releases {
@@ -81,15 +82,7 @@ export async function deployedRecord(config: ClusterConfig): Promise<HostsRecord
   const state = statePaths(config.dir, config.name);
   const record = await readRecord(state);
   if (record?.target === config.target) return record;
-  if (record) {
-    throw new UserError(
-      `expected cluster "${config.name}" on ${config.target}, got one on ${record.target} (${state.dir})`,
-      {
-        code: "other_target",
-        next: ["choose another name in lbctl.yaml, or end that one first: target: local, lbctl destroy"],
-      },
-    );
-  }
+  if (record) throw otherTarget(config.name, state.dir, record.target, config.target);
   throw new UserError(`expected a deployed cluster "${config.name}", got none (no ${state.record})`, {
     code: "not_deployed",
     next: ["lbctl deploy"],

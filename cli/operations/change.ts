@@ -4,6 +4,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { messageOf } from "../errors.ts";
 import { lockCluster } from "../lock.ts";
 import { makeStateDir, statePaths } from "../state.ts";
+import { claimStateDir } from "../state-target.ts";
 import { targetOf } from "../targets.ts";
 
 /** @param command as the user would write it: `scale --nodes 7` */
@@ -15,6 +16,7 @@ export async function changeAlone<T>(
   const state = statePaths(config.dir, config.name);
   await makeStateDir(state);
   using _lock = lockCluster(state, command);
+  await claimStateDir(config);
   return await audited((entry) => audit(state, { command, ...entry }), change);
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { COMMANDS } from "../../cli/commands/index.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -107,6 +107,31 @@ test("doctor names what is missing and what mends it", async (t) => {
   assert.match(ran.stdout, /✔ {2}Node\.js/);
   assert.match(ran.stdout, /TARGET local/);
 });
+
+for (const [owner, files] of [
+  ["hosts", { "cluster.json": '{"format":1,"target":"hosts","nodes":[]}' }],
+  ["aws", { "terraform/terraform.tfstate": "{}" }],
+  ["aws", { target: "aws\n" }],
+] as const) {
+  test(`what target ${owner} began (${Object.keys(files)}) is not deleted or deployed over by target local`, async (t) => {
+    const dir = tempFolder(t);
+    await writeFile(join(dir, "lbctl.yaml"), "name: shop\n");
+    for (const [file, content] of Object.entries(files)) {
+      const path = join(dir, ".lbctl/shop", file);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, content);
+    }
+    for (const command of [["destroy", "--yes"], ["deploy"]]) {
+      const ran = await runLbctl(dir, [...command, "--json"]);
+      assert.equal(ran.code, 1);
+      const { error } = JSON.parse(ran.stdout) as { error: { code: string; next: string[] } };
+      assert.equal(error.code, "other_target");
+      assert.match(error.next.join("\n"), new RegExp(`set target: ${owner} in lbctl\\.yaml again`));
+    }
+    for (const [file, content] of Object.entries(files))
+      assert.equal(await readFile(join(dir, ".lbctl/shop", file), "utf8"), content);
+  });
+}
 
 test("destroy where nothing is: nothing to do", async (t) => {
   const ran = await lbctl(tempFolder(t), "destroy", "--yes");

@@ -3,9 +3,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { suite, test } from "node:test";
+import { suite, type TestContext, test } from "node:test";
 import {
   applyMachines,
   lookAhead,
@@ -13,7 +15,9 @@ import {
   readOutputs,
   type Work,
 } from "../../../cli/aws/provision.ts";
-import { PLAN_FILE } from "../../../cli/aws/terraform-argv.ts";
+import { runTerraform } from "../../../cli/aws/terraform.ts";
+import { initArgs, PLAN_FILE } from "../../../cli/aws/terraform-argv.ts";
+import { isUnsaved, saveState } from "../../../cli/aws/unsaved-state.ts";
 import { UserError } from "../../../cli/errors.ts";
 import { until } from "../../support/wait.ts";
 import { configure, NO_TERRAFORM, workspace } from "./workspace.ts";
@@ -97,6 +101,58 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     );
     await applyMachines(work, silent);
     assert.equal((await readOutputs(work))?.nodes.length, 2);
+  });
+
+  test("a machine that was not made to its end is named so in the next plan", async (t) => {
+    const work = await workspace(t, { app1: { input: machine(1), command: "exit 1" } });
+    await planMachines(work);
+    await assert.rejects(applyMachines(work, silent));
+    const { plan } = await planMachines(work);
+    assert.deepEqual(
+      plan.resource_changes?.map(({ change, action_reason }) => [change.actions, action_reason]),
+      [[["delete", "create"], "replace_because_tainted"]],
+      "refuseLosingData counts on it",
+    );
+  });
+
+  test("workspace, folder and arguments of the operator's shell are no matter", async (t) => {
+    const work = await workspace(t, { balancer, app1: { input: machine(1) } });
+    const before = { ...process.env };
+    t.after(() => {
+      process.env = before;
+    });
+    const others = {
+      TF_WORKSPACE: "prod",
+      TF_DATA_DIR: "elsewhere",
+      TF_CLI_ARGS_plan: "-target=terraform_data.app1",
+    };
+    process.env = { ...before, ...others };
+    await planMachines(work);
+    await applyMachines(work, silent);
+    process.env = before;
+    assert.equal((await planMachines(work)).needed, false, "all of it is made, in the one state");
+  });
+
+  test("a state that can't be saved is kept, said, and saved by the next command before anything else", async (t) => {
+    const work = await workspace(t, { balancer });
+    const store = await stateServer(t);
+    const resources = { balancer, app1: { input: machine(1) } };
+    await configure(work, resources, { http: { address: store.url } });
+    await runTerraform(work.terraform, work.where.dir, [...initArgs(), "-reconfigure"], work.signal);
+    await planMachines(work);
+    store.takes(false);
+    await assert.rejects(applyMachines(work, silent), (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "state_not_saved");
+      assert.match(error.message, /errored\.tfstate alone$/);
+      assert.doesNotMatch(error.next.join("\n"), /lbctl deploy/);
+      return true;
+    });
+    await assert.rejects(saveState(work), { code: "state_not_saved" });
+    store.takes(true);
+    await saveState(work);
+    assert.equal((await planMachines(work)).needed, false, "what was made is known");
+    assert.equal(isUnsaved(work.where), false);
   });
 
   test("Ctrl-C while it applies: it ends what it can, saves, unlocks; the next one goes on", async (t) => {
@@ -200,6 +256,27 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     });
   });
 });
+
+/** Keeps a state as S3 would. https://developer.hashicorp.com/terraform/language/backend/http */
+async function stateServer(t: TestContext) {
+  let [state, takes] = ["", true];
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    if (request.method === "POST" && !takes) response.statusCode = 403;
+    else if (request.method === "POST") state = body;
+    else if (state === "") response.statusCode = 404;
+    response.end(request.method === "GET" ? state : "");
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/state`,
+    takes: (now: boolean) => {
+      takes = now;
+    },
+  };
+}
 
 /** In a process of its own, as a shell starts it. */
 function apply({ where }: Work, onInterrupt = "") {

@@ -17,6 +17,7 @@ import { hostsTarget } from "../../../cli/hosts/target.ts";
 import { makeStateDir, statePaths, writeJson } from "../../../cli/state.ts";
 import type { ChangeContext, Reached, Target } from "../../../cli/target.ts";
 import { makeUi } from "../../../cli/ui.ts";
+import { AWS_PROVIDER_VERSION } from "../../../infra/provider-version.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 const stateOf = ({ dir, name }: ClusterConfig) => statePaths(dir, name);
@@ -102,6 +103,7 @@ suite("target aws, with a stand-in for Terraform and one for what installs", () 
   test("a node whose machine is replaced is drained before that", async (t) => {
     const bed = await bedOf(t);
     await bed.target.deploy(bed.config(2), bed.yes);
+    await bed.installs(2);
     const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
     const state = JSON.parse(await readFile(file, "utf8"));
     state["aws_instance.app2"].values.ami = "ami-of-before";
@@ -109,6 +111,64 @@ suite("target aws, with a stand-in for Terraform and one for what installs", () 
     bed.installed.length = 0;
     await bed.target.deploy(bed.config(2), bed.yes);
     assert.deepEqual(bed.installed, ["POST /api/nodes/app2/drain i-app2-1", "deploy i-app1-1 i-app2-2"]);
+  });
+
+  test("where the balancer's machine is replaced as well, nobody is there to drain for", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    await bed.installs(2);
+    const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
+    const state = JSON.parse(await readFile(file, "utf8"));
+    for (const name of ["balancer", "app2"]) state[`aws_instance.${name}`].values.ami = "ami-of-before";
+    await writeFile(file, JSON.stringify(state));
+    bed.installed.length = 0;
+    await bed.target.deploy(bed.config(2), bed.yes);
+    assert.deepEqual(bed.installed, ["deploy i-app1-1 i-app2-2"]);
+  });
+
+  test("after an update of lbctl the lock file is that of its version of the provider", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.plan(bed.config(1), bed.yes);
+    const file = join(stateOf(bed.config(1)).dir, "terraform/.terraform.lock.hcl");
+    const lock = await readFile(file, "utf8");
+    await writeFile(file, lock.replaceAll(AWS_PROVIDER_VERSION, "6.0.0"));
+    await bed.target.plan(bed.config(1), bed.yes);
+    assert.equal(await readFile(file, "utf8"), lock);
+  });
+
+  test("a first deploy that stopped while every node was being made goes on: none of them holds anything", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
+    const state = JSON.parse(await readFile(file, "utf8"));
+    for (const name of ["app1", "app2"]) state[`aws_instance.${name}`].tainted = true;
+    await writeFile(file, JSON.stringify(state));
+    bed.installed.length = 0;
+    await bed.target.deploy(bed.config(2), bed.yes);
+    assert.deepEqual(bed.installed, ["deploy i-app1-2 i-app2-2"]);
+  });
+
+  test("a first deploy that a quota stopped goes on with fewer nodes", async (t) => {
+    const bed = await bedOf(t);
+    bed.env({ STAND_IN_FAILS: "aws_instance.app5", STAND_IN_SAYS: "api error VcpuLimitExceeded" });
+    await assert.rejects(bed.target.deploy(bed.config(5), bed.yes), { code: "aws_vcpu_quota" });
+    bed.env({ STAND_IN_FAILS: "" });
+    await bed.target.deploy(bed.config(3), bed.yes);
+    assert.deepEqual(bed.installed, ["deploy i-app1-1 i-app2-1 i-app3-1"]);
+  });
+
+  test("in another account nothing is made a second time, and nothing forgotten", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    const before = await bed.left();
+    bed.env({ STAND_IN_OTHER_ACCOUNT: "yes" });
+    for (const how of ["deploy", "scale", "plan"] as const)
+      await assert.rejects(bed.target[how](bed.config(2), bed.yes), { code: "aws_other_account" });
+    await assert.rejects(bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), {
+      code: "aws_other_account",
+    });
+    assert.deepEqual(await bed.left(), before);
+    assert.ok(existsSync(join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate")));
   });
 
   test("without the tools that lead to machines none is made", async (t) => {

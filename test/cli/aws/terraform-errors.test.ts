@@ -138,6 +138,36 @@ const SAID = [
     next: /docs\/aws\.md/,
   },
   {
+    code: "aws_image_not_found",
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, https response error StatusCode: 403, RequestID: 9, api error AuthFailure: Not authorized for images: [ami-0123456789abcdef0]",
+    detail: "",
+    message: /expected an AMI/,
+    next: /aws: \{ image: ami-… \}/,
+  },
+  {
+    code: "terraform_failed",
+    summary: "reading EC2 Instance: api error RequestLimitExceeded: Request limit exceeded.",
+    detail: "",
+    message: /expected terraform to apply/,
+    next: /goes on from where it stopped/,
+  },
+  {
+    code: "aws_zone_not_found",
+    summary: "reading Route 53 Hosted Zone: no matching Route 53 Hosted Zone found",
+    detail: "",
+    message: /a hosted zone of this account/,
+    next: /list-hosted-zones --profile prod/,
+  },
+  {
+    code: "state_bucket_elsewhere",
+    summary: "Error loading state",
+    detail:
+      'Error refreshing state: operation error S3: HeadObject, requested bucket from "eu-central-1", actual location "eu-west-1"',
+    message: /in eu-central-1, got it in eu-west-1/,
+    next: /aws: \{ state: \{ region: … \} \}/,
+  },
+  {
     code: "plan_stale",
     summary: "Saved plan is stale",
     detail:

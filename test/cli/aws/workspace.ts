@@ -43,8 +43,12 @@ export async function workspace(
   return work;
 }
 
-/** Another configuration in the same place. */
-export async function configure(work: Work, resources: Readonly<Record<string, Resource>>): Promise<void> {
+/** Another configuration in the same place. @param backend where the state is; by default beside it */
+export async function configure(
+  work: Work,
+  resources: Readonly<Record<string, Resource>>,
+  backend?: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const data = Object.fromEntries(
     Object.entries(resources).map(([name, { input, command }]) => [
       name,
@@ -58,7 +62,11 @@ export async function configure(work: Work, resources: Readonly<Record<string, R
   const output = { balancer: { value: balancer }, nodes: { value: nodes } };
   await writeFile(
     join(work.where.dir, "main.tf.json"),
-    JSON.stringify({ resource: { terraform_data: data }, ...(balancer === undefined ? {} : { output }) }),
+    JSON.stringify({
+      ...(backend === undefined ? {} : { terraform: { backend } }),
+      resource: { terraform_data: data },
+      ...(balancer === undefined ? {} : { output }),
+    }),
   );
 }
 

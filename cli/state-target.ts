@@ -1,0 +1,42 @@
+/** Whose a state directory is: what a target has there, and what that leads to, only that target can end. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ClusterConfig } from "./cluster-config.ts";
+import { errorCode, UserError } from "./errors.ts";
+import { readJson, statePaths, writeFileSafely } from "./state.ts";
+
+/** @throws UserError where another target began something there that is not ended */
+export async function claimStateDir({ dir, name, target }: ClusterConfig): Promise<void> {
+  const state = statePaths(dir, name);
+  const file = join(state.dir, "target");
+  const owner = (await ownerIn(file)) ?? (await ownerOfOlder(state));
+  if (owner !== null && owner !== target) throw otherTarget(name, state.dir, owner, target);
+  if (owner === null || !existsSync(file)) await writeFileSafely(file, `${target}\n`);
+}
+
+/** What every command has to say where the directory is another target's. */
+export function otherTarget(name: string, dir: string, owner: string, target: string): UserError {
+  return new UserError(`expected cluster "${name}" on ${target}, got one on ${owner} (${dir})`, {
+    code: "other_target",
+    next: [
+      `set target: ${owner} in lbctl.yaml again, and end that one: lbctl destroy`,
+      "or choose another name: in lbctl.yaml for this one",
+    ],
+  });
+}
+
+async function ownerIn(file: string): Promise<string | null> {
+  try {
+    return (await readFile(file, "utf8")).trim();
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** Made before it was written down. */
+async function ownerOfOlder({ dir, record }: ReturnType<typeof statePaths>): Promise<string | null> {
+  const deployed = await readJson<{ readonly target?: string }>(record);
+  return deployed?.target ?? (existsSync(join(dir, "terraform")) ? "aws" : null);
+}
