@@ -56,12 +56,16 @@ export async function rollbackHosts(work: HostsWork, context: ChangeContext): Pr
   });
 }
 
-/** One that was cut goes on; what a deploy began and did not finish is gone back from to what ran. */
-export function releaseBefore({ installing, rollingBack, releases, before }: HostsRecord): Releases | null {
+/**
+ * One that was cut goes on; what a deploy began and did not finish is gone back from to what ran. Never to one of which
+ * no answer came.
+ */
+export function releaseBefore(record: HostsRecord): Releases | null {
+  const { installing, rollingBack, releases, before, answered = true } = record;
   if (installing === null) return before;
   if (rollingBack) return installing;
   // It may have changed settings alone.
-  return sameReleases(installing, releases) ? before : releases;
+  return answered && !sameReleases(installing, releases) ? releases : before;
 }
 
 async function converge(

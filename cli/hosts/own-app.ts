@@ -17,8 +17,8 @@ import { UserError } from "../errors.ts";
 const ARCHIVE = "app.tar.gz";
 const COMMAND = "command";
 
-/** History, which changes with every look at it, and is of no use on a host. */
-const LEFT_OUT = new Set([".git", ".hg", ".svn"]);
+/** History and lbctl's own state: they change with every look at them, and are nothing for a host. */
+const LEFT_OUT = new Set([".git", ".hg", ".svn", ".lbctl"]);
 
 /** A release of it, as kept. */
 export interface KeptApp {

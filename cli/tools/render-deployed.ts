@@ -1,5 +1,6 @@
-/** The last words of deploy and scale. */
+/** The last words of deploy, rollback and scale. */
 import { styleText } from "node:util";
+import type { Releases } from "../hosts/record.ts";
 import type { Deployed } from "../operations/deploy.ts";
 import type { Scaled } from "../operations/scale.ts";
 import { plural } from "./format.ts";
@@ -19,6 +20,19 @@ export function renderDeployed({ changes, cluster, dashboards }: Deployed): stri
     "",
     "Then: lbctl status, lbctl bench, lbctl scale --nodes 7, lbctl destroy",
   ].join("\n");
+}
+
+/** @param before where another rollback goes: mostly to what this one left */
+export function renderRolledBack(done: Deployed, before: Releases | null): string {
+  const next =
+    before === null
+      ? "There is no release to go back to from here; lbctl deploy goes forth."
+      : `The release before is now ${namesOf(before)}: another lbctl rollback goes there, not further back.`;
+  return `${renderDeployed(done)}\n\n${next}`;
+}
+
+function namesOf({ proxy, app }: Releases): string {
+  return app === null ? proxy : `${proxy} with app ${app}`;
 }
 
 export function renderScaled({ changes, cluster }: Scaled): string {

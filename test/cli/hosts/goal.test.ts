@@ -200,6 +200,20 @@ test("rollback: to what ran before, from a deploy that was cut to what ran, and 
   assert.deepEqual(releaseBefore({ ...deployed, installing: older, rollingBack: true }), older);
 });
 
+test("rollback: from a deploy that was cut never to a release that did not answer", () => {
+  const [older, silent, newest] = ["1", "2", "3"].map((proxy) => ({ proxy, app: null }));
+  assert.ok(older && silent && newest);
+  const record = recordWith({}, { releases: silent, before: older, answered: false });
+  assert.deepEqual(releaseBefore({ ...record, installing: newest }), older);
+  assert.deepEqual(
+    releaseBefore({ ...record, installing: older }),
+    older,
+    "that deploy, too, was of the last good one",
+  );
+  assert.deepEqual(releaseBefore(record), older);
+  assert.equal(releaseBefore({ ...record, before: null, installing: newest }), null);
+});
+
 test("other urls for all nodes are refused, for one they are not; what the balancer says it knows counts", () => {
   const config = clusterConfig({ ports: { ...clusterConfig().ports, apps: 4600 } });
   const { apps } = hostsWork(config).machines;

@@ -62,13 +62,15 @@ test("what was kept is unpacked as it was, whatever the folder holds by then; re
   assert.ok(statSync(join(there, "-odd\nname")).isFile());
 });
 
-test("history is not packed", (t) => {
+test("neither history nor the state of a cluster is packed: lbctl.yaml may be in the app's folder", (t) => {
   const { app, keep, folderOf } = bed(t);
+  mkdirSync(join(app, ".lbctl/shop"), { recursive: true });
+  writeFileSync(join(app, ".lbctl/shop/admin.password"), "secret");
   mkdirSync(join(app, "lib/.git"), { recursive: true });
   writeFileSync(join(app, "lib/.git/config"), "");
   const archive = keptApp(folderOf(keep()))?.archive ?? "";
   const listed = execFileSync("tar", ["--list", `--file=${archive}`], { encoding: "utf8" });
-  assert.doesNotMatch(listed, /\.git/);
+  assert.doesNotMatch(listed, /\.git|\.lbctl/);
 });
 
 test("no folder: said, with where it was looked for", (t) => {
