@@ -3,7 +3,7 @@ import { Agent, request } from "undici";
 import { readCertificate, trusting } from "../certificate.ts";
 import { errorCode, messageOf, UserError } from "../errors.ts";
 import { clusterOf, type HostsRecord } from "./record.ts";
-import { openTunnel } from "./tunnel.ts";
+import { hostAndPort, openTunnel } from "./tunnel.ts";
 import type { HostsWork } from "./work.ts";
 
 const PATH = "/login";
@@ -30,7 +30,7 @@ export async function smokeTest(work: HostsWork, record: HostsRecord): Promise<s
     const direct = await read(url, dispatcher, work.signal);
     if (typeof direct === "number") return `${direct} from ${url.origin}`;
     // A firewall may be between, as aws.trafficAddresses makes one.
-    const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+    const { port } = hostAndPort(cluster.balancerUrl);
     await using tunnel = await openTunnel(work, [{ host: "127.0.0.1", port }]);
     const near = await read(
       new URL(`${url.protocol}//127.0.0.1:${tunnel.ports[0]}`),

@@ -121,9 +121,10 @@ class Tunnel implements AsyncDisposable {
   }
 }
 
-function hostAndPort(url: string): { host: string; port: number } {
-  const { hostname, port } = new URL(url);
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) };
+export function hostAndPort(url: string): { host: string; port: number } {
+  const { protocol, hostname, port } = new URL(url);
+  const standard = protocol === "https:" ? 443 : 80;
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || standard) };
 }
 
 async function freePorts(count: number): Promise<number[]> {
