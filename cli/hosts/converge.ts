@@ -9,6 +9,7 @@ import type { Change, ChangeContext } from "../target.ts";
 import { nodeNames, proxySettings } from "../tools/proxy-config.ts";
 import { urlHost } from "../tools/url-host.ts";
 import { adminAccess, Deployment } from "./deployment.ts";
+import { nodeGoal } from "./goal.ts";
 import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
@@ -82,10 +83,28 @@ async function converge(
     const record = recordOf(work, session.deployed, local);
     const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
     checkRelease(site);
+    if (command === "rollback") refuseRemoval(record, apps);
     await ensureAdminPassword(work, prepared.facts);
     await using deployment = new Deployment(site, session, record);
     return await installOn(deployment, context, command === "rollback");
   });
+}
+
+/** @throws UserError in a rollback that would delete a node's data: nobody means that who brings a release back */
+export function refuseRemoval(record: HostsRecord, apps: readonly Machine[]): void {
+  const { leaving, replaced } = nodeGoal(record, apps);
+  const gone = [...leaving, ...replaced].map(({ name }) => name);
+  if (gone.length === 0) return;
+  throw new UserError(
+    `expected every node to stay in a rollback, got lbctl.yaml without ${gone.join(", ")}`,
+    {
+      code: "nodes_would_go",
+      next: [
+        `set nodes: ${record.nodes.length} and hosts/apps in lbctl.yaml back to what is deployed, then: lbctl rollback`,
+        "afterwards: lbctl scale, which drains before it removes",
+      ],
+    },
+  );
 }
 
 function checkRelease({ config, release, facts, machines, apps }: Site): void {

@@ -18,8 +18,9 @@ export async function destroyHosts(
 ): Promise<boolean> {
   const { config, state } = work;
   const local = await readRecord(state);
-  const apps = withLeaving(work, wantedApps(work), local);
-  const prepared = await prepare(work, apps, context);
+  // Elsewhere deployed, it is the balancer's host that knows on which of the machines: looked at are all.
+  const looked = local ? withLeaving(work, wantedApps(work), local) : work.machines.apps;
+  const prepared = await prepare(work, looked, context);
   const command = keepData ? "destroy --keep-data" : "destroy";
   const destroyed = await withSession(work, command, async (session, signal) => {
     if (!local && !session.deployed) return false;
@@ -28,6 +29,7 @@ export async function destroyHosts(
     const release = record.releases
       ? releaseOf(config, state, record.releases)
       : currentRelease(config, state);
+    const apps = withLeaving(work, wantedApps(work), session.deployed ?? local);
     const site = { ...siteOf(work, prepared, apps, release, context), signal };
     await using deployment = new Deployment(site, session, record);
     await deployment.render(record.nodes, apps);

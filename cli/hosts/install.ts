@@ -9,6 +9,7 @@ import { UserError } from "../errors.ts";
 import type { Change, ChangeContext } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { Step } from "../ui.ts";
+import { waitFor } from "../wait.ts";
 import type { Deployment } from "./deployment.ts";
 import { nodeGoal, nodesFor, refuseOnlyNewUrls, releaseToGoBackTo } from "./goal.ts";
 import { machinesOf } from "./install-machines.ts";
@@ -32,15 +33,16 @@ export async function installOn(
   const status = await lookAtBalancer(deployment);
   refuseOnlyNewUrls(site.config, deployment.record, goal.staying, status === "hangs" ? null : status);
   // Where nobody is served yet, or any more, all of them at once: another app may be what brings them back.
-  const serving = isServing(status) ? goal.staying : [];
+  const isServing = await serves(deployment, status);
+  const serving = isServing ? goal.staying : [];
   const idle = site.apps.filter((machine) => !serving.includes(machine));
   refuseUnknownData(deployment, goal.entering);
   await context.begin?.();
   await deployment.save({
     installing: site.release.names,
     rollingBack,
-    entering: goal.entering.map(nameOf),
-    leaving: [...goal.leaving, ...goal.replaced].map(nameOf),
+    entering: goal.entering.map(({ identity }) => identity),
+    leaving: [...goal.leaving, ...goal.replaced].map(({ address }) => address),
   });
   if (goal.replaced.length > 0) await ui.steps([removal(deployment, goal.replaced, goal.staying)]);
   const wanted = nodesFor(site.config, deployment.record, site.apps);
@@ -62,7 +64,7 @@ export async function installOn(
   ]);
   const { takenOut } = deployment.record;
   const out = goal.staying.filter(({ name }) => takenOut.includes(name));
-  await ui.steps(await rollSteps(deployment, isServing(status) ? serving : out, ui));
+  await ui.steps(await rollSteps(deployment, isServing ? serving : out, ui));
   await ui.steps([
     inSync(deployment, wanted),
     ...(goal.leaving.length > 0 ? [removal(deployment, goal.leaving, site.apps)] : []),
@@ -86,9 +88,20 @@ export async function installOn(
   return deployment.changes;
 }
 
-function isServing(status: Status | "hangs" | null): boolean {
-  return status === "hangs" || (status !== null && status.inSync > 0);
+/** A moment in which no node is in-sync is no outage: they are looked at for a while. */
+async function serves(deployment: Deployment, status: Status | "hangs" | null): Promise<boolean> {
+  if (status === "hangs") return true;
+  if (status === null || status.inSync > 0) return status !== null;
+  const { admin, signal } = await deployment.ask();
+  const found = await waitFor(async () => ((await admin.statusIfUp())?.inSync ?? 0) > 0, {
+    signal,
+    patience: MOMENT,
+  });
+  return found !== null;
 }
+
+/** Longer than health checks take to find a node again, in ms. */
+const MOMENT = 10_000;
 
 /** @returns null where it serves nobody. A deployed one that hangs has too much to do, perhaps, and serves all the same. */
 async function lookAtBalancer(deployment: Deployment): Promise<Status | "hangs" | null> {
@@ -154,7 +167,7 @@ function removal(deployment: Deployment, nodes: readonly RecordedNode[], staying
 function refuseUnknownData({ site, record }: Deployment, entering: readonly Machine[]): void {
   const ours = new Set([...record.entering, ...record.leaving]);
   const found = site.facts.filter(
-    ({ machine, hasAppData }) => hasAppData && entering.includes(machine) && !ours.has(machine.name),
+    ({ machine, hasAppData }) => hasAppData && entering.includes(machine) && !ours.has(machine.identity),
   );
   if (found.length === 0) return;
   throw new UserError("expected new app hosts without an app's data, got some", {

@@ -9,10 +9,14 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
+
+/** How the name of such a release begins. */
+export const OWN = "app-";
 
 const ARCHIVE = "app.tar.gz";
 const COMMAND = "command";
@@ -42,7 +46,7 @@ export function keptApp(folder: string): KeptApp | null {
  */
 export function keepOwnApp(directory: string, command: string, folderOf: (name: string) => string): string {
   const paths = pathsIn(directory);
-  const name = `app-${digest(directory, paths, command)}`;
+  const name = `${OWN}${digest(directory, paths, command)}`;
   const folder = folderOf(name);
   if (keptApp(folder)) return name;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -54,7 +58,7 @@ export function keepOwnApp(directory: string, command: string, folderOf: (name: 
 
 /** Below the folder, each before what is in it, in an order that does not depend on the disk. */
 function pathsIn(directory: string): string[] {
-  if (!existsSync(directory)) {
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`app/directory: expected a folder at ${directory}, got none`, {
       exitCode: 2,
       code: "no_app_directory",

@@ -30,9 +30,9 @@ export interface HostsRecord {
   readonly adminUser: string;
   /** What the balancer knows, or is about to be told. */
   readonly nodes: readonly RecordedNode[];
-  /** Installed by lbctl, and not yet known to the balancer. */
+  /** Identities of machines: installed by lbctl, and not yet known to the balancer. */
   readonly entering: readonly string[];
-  /** Nodes that lbctl began to remove. */
+  /** Likewise: of nodes that lbctl began to remove. */
   readonly leaving: readonly string[];
   /** Nodes that lbctl, and no operator, took out of the reads: to upgrade them, or because they were to leave. */
   readonly takenOut: readonly string[];

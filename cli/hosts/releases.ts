@@ -6,7 +6,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { packageRoot, packageVersion } from "../package.ts";
 import type { StatePaths } from "../state.ts";
-import { type KeptApp, keepOwnApp, keptApp } from "./own-app.ts";
+import { type KeptApp, keepOwnApp, keptApp, OWN } from "./own-app.ts";
 import type { Facts } from "./probe.ts";
 import type { HostsRecord, Releases } from "./record.ts";
 
@@ -63,6 +63,8 @@ export function refuseMissing(
     hosts
       .filter(({ releases }) => !releases.includes(release))
       .map(({ machine }) => `${machine.name} has no ${release}`);
+  const deployed = kindOf(names.app);
+  if (deployed !== kind) throw otherKind(names, deployed, kind);
   const problems = [
     ...(proxyBundle === null ? lacking([balancer], `proxy/${names.proxy}`) : []),
     ...(kind !== "none" && names.app !== null && appBundle === null && ownApp === null
@@ -79,6 +81,24 @@ export function refuseMissing(
       "or go to another one: lbctl deploy, with the lbctl or the app that you want",
     ],
   });
+}
+
+function kindOf(app: string | null): ClusterConfig["app"]["kind"] {
+  if (app === null) return "none";
+  return app.startsWith(OWN) ? "directory" : "reference";
+}
+
+function otherKind({ app }: Releases, deployed: string, kind: string): UserError {
+  return new UserError(
+    `expected app: in lbctl.yaml as it was with this release (${deployed}${app === null ? "" : `, ${app}`}), got ${kind}; nothing was changed`,
+    {
+      code: "app_of_another_kind",
+      next: [
+        "set app: in lbctl.yaml back to what it was, then do it again",
+        "or go on with it: lbctl deploy",
+      ],
+    },
+  );
 }
 
 /** Bundles that neither runs nor is gone back to. */

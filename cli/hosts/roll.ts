@@ -31,7 +31,12 @@ export async function rollSteps(
     },
   ]);
   const { takenOut } = deployment.record;
+  const { admin } = await deployment.ask();
+  const status = await admin.statusIfUp();
+  // Those that serve nobody first: they may be what the others have to wait for.
+  const isServing = ({ name }: Machine) => nodesOf(status, [name])[0]?.state === "in-sync";
   return staying
+    .toSorted((a, b) => Number(isServing(a)) - Number(isServing(b)))
     .filter(({ name }) => outdated.has(name) || takenOut.includes(name))
     .map(({ name }) => ({
       title: outdated.has(name) ? `Upgrade ${name}` : `Bring ${name} back`,

@@ -1,7 +1,8 @@
 /** Which hosts get what: pure parts of target hosts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { recordOf, releaseBefore } from "../../../cli/hosts/converge.ts";
+import type { ClusterConfig } from "../../../cli/cluster-config.ts";
+import { recordOf, refuseRemoval, releaseBefore } from "../../../cli/hosts/converge.ts";
 import {
   nodeGoal,
   nodesFor,
@@ -252,6 +253,38 @@ test("a release that is not here is gone back to where each host that needs it h
   refuseMissing({ kind: "none" }, { ...onHosts, names: { proxy: "1.0.0-aaaa", app: null } }, proxy, [
     has(first),
   ]);
+});
+
+test("a release of another kind of app is refused before anything is changed", () => {
+  const { balancer } = hostsWork().machines;
+  const named = (app: string | null): Release => ({ ...RELEASE, names: { proxy: "1.0.0-aaaa", app } });
+  const check = (kind: "reference" | "directory" | "none", app: string | null) =>
+    refuseMissing({ kind } as ClusterConfig["app"], named(app), { machine: balancer, releases: [] }, []);
+  check("directory", "app-3f2a9c41");
+  check("reference", "1.0.0-bbbb");
+  check("none", null);
+  for (const [kind, app] of [
+    ["directory", "1.0.0-bbbb"],
+    ["reference", "app-3f2a9c41"],
+    ["reference", null],
+    ["none", "1.0.0-bbbb"],
+  ] as const) {
+    assert.throws(() => check(kind, app), { code: "app_of_another_kind" }, `${kind}, ${app}`);
+  }
+});
+
+test("a rollback deletes no node: with fewer, or another machine in the place of one, it is refused", () => {
+  const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
+  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
+  refuseRemoval(record, apps);
+  refuseRemoval(record, apps.slice(0, 2));
+  assert.throws(() => refuseRemoval(record, apps.slice(0, 1)), {
+    code: "nodes_would_go",
+    message: "expected every node to stay in a rollback, got lbctl.yaml without app2",
+  });
+  assert.throws(() => refuseRemoval(recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }), apps), {
+    code: "nodes_would_go",
+  });
 });
 
 test("the release before is one that answered", () => {
