@@ -83,7 +83,7 @@ async function converge(
     const record = recordOf(work, session.deployed, local);
     const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
     checkRelease(site);
-    if (command === "rollback") refuseRemoval(record, apps);
+    if (command === "rollback") refuseRemoval(record, apps, work.machines.apps);
     await ensureAdminPassword(work, prepared.facts);
     await using deployment = new Deployment(site, session, record);
     return await installOn(deployment, context, command === "rollback");
@@ -91,16 +91,22 @@ async function converge(
 }
 
 /** @throws UserError in a rollback that would delete a node's data: nobody means that who brings a release back */
-export function refuseRemoval(record: HostsRecord, apps: readonly Machine[]): void {
-  const { leaving, replaced } = nodeGoal(record, apps);
-  const gone = [...leaving, ...replaced].map(({ name }) => name);
+export function refuseRemoval(
+  record: HostsRecord,
+  apps: readonly Machine[],
+  listed: readonly Machine[],
+): void {
+  // One that is listed no more, or has another in its place, was given up on purpose: its host is gone.
+  const gone = nodeGoal(record, apps)
+    .leaving.filter(({ address }) => listed.some(({ identity }) => identity === address))
+    .map(({ name }) => name);
   if (gone.length === 0) return;
   throw new UserError(
     `expected every node to stay in a rollback, got lbctl.yaml without ${gone.join(", ")}`,
     {
       code: "nodes_would_go",
       next: [
-        `set nodes: ${record.nodes.length} and hosts/apps in lbctl.yaml back to what is deployed, then: lbctl rollback`,
+        `set nodes: ${record.nodes.length} in lbctl.yaml again, then: lbctl rollback`,
         "afterwards: lbctl scale, which drains before it removes",
       ],
     },

@@ -2,10 +2,11 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ChangeContext, DestroyOptions } from "../target.ts";
-import { recordOf, wantedApps, withLeaving } from "./converge.ts";
+import { recordOf } from "./converge.ts";
 import { Deployment } from "./deployment.ts";
+import type { Machine } from "./machines.ts";
 import { prepare, siteOf } from "./prepare.ts";
-import { readRecord } from "./record.ts";
+import { type HostsRecord, readRecord } from "./record.ts";
 import { currentRelease, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
 import type { HostsWork } from "./work.ts";
@@ -18,9 +19,7 @@ export async function destroyHosts(
 ): Promise<boolean> {
   const { config, state } = work;
   const local = await readRecord(state);
-  // Elsewhere deployed, it is the balancer's host that knows on which of the machines: looked at are all.
-  const looked = local ? withLeaving(work, wantedApps(work), local) : work.machines.apps;
-  const prepared = await prepare(work, looked, context);
+  const prepared = await prepare(work, appsOf(work, local), context);
   const command = keepData ? "destroy --keep-data" : "destroy";
   const destroyed = await withSession(work, command, async (session, signal) => {
     if (!local && !session.deployed) return false;
@@ -29,7 +28,7 @@ export async function destroyHosts(
     const release = record.releases
       ? releaseOf(config, state, record.releases)
       : currentRelease(config, state);
-    const apps = withLeaving(work, wantedApps(work), session.deployed ?? local);
+    const apps = appsOf(work, session.deployed ?? local);
     const site = { ...siteOf(work, prepared, apps, release, context), signal };
     await using deployment = new Deployment(site, session, record);
     await deployment.render(record.nodes, apps);
@@ -44,10 +43,23 @@ export async function destroyHosts(
     ]);
     return true;
   });
-  if (keepData && destroyed) return true;
+  if (keepData) return destroyed;
   await rm(state.dir, { recursive: true, force: true });
   const parent = join(config.dir, ".lbctl");
   const left = await readdir(parent).catch(() => ["?"]);
   if (left.length === 0) await rm(parent, { recursive: true });
   return destroyed;
+}
+
+/** Machines that lbctl put something on, and no other: what is on a host that was listed or refused may be anybody's. */
+export function appsOf(
+  { machines }: Pick<HostsWork, "machines">,
+  record: HostsRecord | null,
+): readonly Machine[] {
+  const ours = new Set([
+    ...(record?.nodes ?? []).map(({ address }) => address),
+    ...(record?.entering ?? []),
+    ...(record?.leaving ?? []),
+  ]);
+  return machines.apps.filter(({ identity }) => ours.has(identity));
 }

@@ -37,13 +37,13 @@ export async function installOn(
   const serving = isServing ? goal.staying : [];
   const idle = site.apps.filter((machine) => !serving.includes(machine));
   refuseUnknownData(deployment, goal.entering);
-  await context.begin?.();
   await deployment.save({
     installing: site.release.names,
     rollingBack,
     entering: goal.entering.map(({ identity }) => identity),
     leaving: [...goal.leaving, ...goal.replaced].map(({ address }) => address),
   });
+  await context.begin?.();
   if (goal.replaced.length > 0) await ui.steps([removal(deployment, goal.replaced, goal.staying)]);
   const wanted = nodesFor(site.config, deployment.record, site.apps);
   const machines = [...site.apps, ...machinesOf(goal.leaving, site)];
@@ -80,8 +80,8 @@ export async function installOn(
     {
       title: "Send a read through the balancer",
       run: async (_, note) => {
-        note(await smokeTest(site, deployment.record));
-        if (!deployment.record.answered) await deployment.save({ answered: true });
+        note(await smokeTest(site, deployment.record).catch((error) => notAnswered(deployment, error)));
+        if (deployment.record.answered === false) await deployment.save({ answered: true });
       },
     },
   ]);
@@ -189,7 +189,7 @@ async function finish(deployment: Deployment): Promise<void> {
     nodes: record.nodes.filter(({ name }) => nodesOf(status, [name]).length > 0),
     releases: names,
     before: releaseToGoBackTo(record, names),
-    answered: sameReleases(record.releases, names) && record.answered !== false,
+    answered: !sameReleases(record.releases, names) || record.answered !== false,
     installing: null,
     rollingBack: false,
     entering: [],
@@ -197,6 +197,13 @@ async function finish(deployment: Deployment): Promise<void> {
     settings: settingsDigest(site),
   });
   removeOldReleases(site.state, deployment.record);
+}
+
+/** On record: nobody is to come back to this release. */
+async function notAnswered(deployment: Deployment, error: unknown): Promise<never> {
+  const failed = error instanceof UserError && error.code === "smoke_test_failed";
+  if (failed) await deployment.save({ answered: false });
+  throw error;
 }
 
 function nameOf({ name }: { readonly name: string }): string {

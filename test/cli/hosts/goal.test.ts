@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClusterConfig } from "../../../cli/cluster-config.ts";
 import { recordOf, refuseRemoval, releaseBefore } from "../../../cli/hosts/converge.ts";
+import { appsOf } from "../../../cli/hosts/destroy.ts";
 import {
   nodeGoal,
   nodesFor,
@@ -12,6 +13,7 @@ import {
 } from "../../../cli/hosts/goal.ts";
 import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
 import { machinesFor } from "../../../cli/hosts/machines.ts";
+import type { HostsRecord } from "../../../cli/hosts/record.ts";
 import { type Release, refuseMissing } from "../../../cli/hosts/releases.ts";
 import type { Status } from "../../../proxy/api.ts";
 import { clusterConfig, entry, hostsConfig, hostsWork, recordWith } from "./site.ts";
@@ -273,18 +275,25 @@ test("a release of another kind of app is refused before anything is changed", (
   }
 });
 
-test("a rollback deletes no node: with fewer, or another machine in the place of one, it is refused", () => {
+test("a rollback deletes no node; one whose host is given up for another, or listed no more, is no obstacle", () => {
   const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
   const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
-  refuseRemoval(record, apps);
-  refuseRemoval(record, apps.slice(0, 2));
-  assert.throws(() => refuseRemoval(record, apps.slice(0, 1)), {
+  refuseRemoval(record, apps, apps);
+  assert.throws(() => refuseRemoval(record, apps.slice(0, 1), apps), {
     code: "nodes_would_go",
     message: "expected every node to stay in a rollback, got lbctl.yaml without app2",
   });
-  assert.throws(() => refuseRemoval(recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }), apps), {
-    code: "nodes_would_go",
-  });
+  refuseRemoval(record, apps.slice(0, 1), apps.slice(0, 1));
+  refuseRemoval(recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }), apps, apps);
+});
+
+test("destroy is for the machines of the record, and for no other that is listed", () => {
+  const work = hostsWork(clusterConfig({ nodes: 3 }));
+  const names = (record: HostsRecord | null) => appsOf(work, record).map(({ name }) => name);
+  assert.deepEqual(names(recordWith({ app1: "10.0.0.11" })), ["app1"]);
+  assert.deepEqual(names(recordWith({ app1: "10.0.0.11" }, { entering: ["10.0.0.13"] })), ["app1", "app3"]);
+  assert.deepEqual(names(recordWith({}, { leaving: ["10.0.0.12"] })), ["app2"]);
+  assert.deepEqual(names(null), []);
 });
 
 test("the release before is one that answered", () => {
