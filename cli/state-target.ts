@@ -1,18 +1,24 @@
 /** Whose a state directory is: what a target has there, and what that leads to, only that target can end. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterConfig } from "./cluster-config.ts";
 import { errorCode, UserError } from "./errors.ts";
 import { readJson, statePaths, writeFileSafely } from "./state.ts";
 
-/** @throws UserError where another target began something there that is not ended */
-export async function claimStateDir({ dir, name, target }: ClusterConfig): Promise<void> {
+/**
+ * @returns gives it back, for a command that ended before anything was begun: there would be nothing to end
+ * @throws UserError where another target began something there that is not ended
+ */
+export async function claimStateDir({ dir, name, target }: ClusterConfig): Promise<() => Promise<void>> {
   const state = statePaths(dir, name);
   const file = join(state.dir, "target");
-  const owner = (await ownerIn(file)) ?? (await ownerOfOlder(state));
+  const owner = (await ownerIn(file)) ?? (await ownerByWork(state));
   if (owner !== null && owner !== target) throw otherTarget(name, state.dir, owner, target);
   if (owner === null || !existsSync(file)) await writeFileSafely(file, `${target}\n`);
+  return async () => {
+    if (owner === null && (await ownerByWork(state)) === null) await rm(file, { force: true });
+  };
 }
 
 /** What every command has to say where the directory is another target's. */
@@ -35,8 +41,8 @@ async function ownerIn(file: string): Promise<string | null> {
   }
 }
 
-/** Made before it was written down. */
-async function ownerOfOlder({ dir, record }: ReturnType<typeof statePaths>): Promise<string | null> {
+/** By what is there; directories from before the claim was written down have no more. */
+async function ownerByWork({ dir, record }: ReturnType<typeof statePaths>): Promise<string | null> {
   const deployed = await readJson<{ readonly target?: string }>(record);
   return deployed?.target ?? (existsSync(join(dir, "terraform")) ? "aws" : null);
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { GivenNetwork, LocalState, MadeNetwork, StackSettings } from "../../infra/settings.ts";
 import { addressBlock, parseBlock, whichBlock } from "../address-block.ts";
 import type { HostsConfig } from "../hosts-config.ts";
+import { USUAL_PORTS } from "../monitoring-ports.ts";
 
 export interface AwsConfig
   extends Pick<
@@ -156,10 +157,10 @@ export const awsSchema = z.strictObject(
 /** On the balancer's machine or on a node's. */
 const TAKEN: Readonly<Record<number, string>> = {
   22: "SSH",
-  3000: "Grafana",
-  9090: "Prometheus",
+  [USUAL_PORTS.grafana]: "Grafana",
+  [USUAL_PORTS.prometheus]: "Prometheus",
   9093: "Alertmanager",
-  9100: "node_exporter",
+  [USUAL_PORTS.nodeExporter]: "node_exporter",
 };
 
 /** What the schema cannot say of one key alone. */

@@ -3,6 +3,7 @@ import { execa } from "execa";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Finding } from "../target.ts";
+import { profileFlag } from "./profile-flag.ts";
 import { findTerraform, oldestFor } from "./terraform.ts";
 
 const NONE = "not found";
@@ -78,7 +79,7 @@ async function credentials(profile: string | null, region: string, signal: Abort
     "AWS credentials",
     ran.exitCode === 0,
     said || "none",
-    `aws sso login${profile === null ? "" : ` --profile ${profile}`}, or another way of the AWS chain (environment, profile, role)`,
+    `aws sso login${profileFlag(profile)}, or another way of the AWS chain (environment, profile, role)`,
   );
 }
 

@@ -7,6 +7,7 @@ import type { StatePaths } from "../state.ts";
 import { runTool } from "../tool.ts";
 import { shellWord } from "../tools/format.ts";
 import { sshArgv } from "../tools/ssh.ts";
+import { profileFlag } from "./profile-flag.ts";
 import { knownError, type Where } from "./terraform-errors.ts";
 
 export interface Patience {
@@ -96,7 +97,7 @@ function failedStart(
   { region, profile }: Where,
 ): UserError {
   const ssh = argv.slice(0, -1).map(shellWord).join(" ");
-  const aws = `--region ${region}${profile === null ? "" : ` --profile ${shellWord(profile)}`}`;
+  const aws = `--region ${region}${profileFlag(profile)}`;
   return new UserError(`expected ${name} (${identity}) to get through its first start, got an error there`, {
     code: "first_start_failed",
     next: [

@@ -2,9 +2,9 @@
 import type { ClusterConfig } from "../cluster-config.ts";
 import { accessOf, type Machine, type Machines } from "../hosts/machines.ts";
 import type { StatePaths } from "../state.ts";
-import { shellWord } from "../tools/format.ts";
 import { throughArgs } from "../tools/ssh.ts";
 import type { Outputs } from "./outputs.ts";
+import { profileFlag } from "./profile-flag.ts";
 import { keyFile } from "./workspace.ts";
 
 /** The user of Debian's images. */
@@ -65,10 +65,7 @@ export function toMachines(
 
 /** SSH's bytes go through Session Manager: no open port, and who may is IAM's to say. %h is the instance's id. */
 function bySessionManager(region: string, profile: string | null): string[] {
-  const command = [
-    "aws ssm start-session --target %h --document-name AWS-StartSSHSession --parameters portNumber=%p",
-    `--region ${region}`,
-    ...(profile === null ? [] : [`--profile ${shellWord(profile)}`]),
-  ].join(" ");
+  const session = "aws ssm start-session --target %h --document-name AWS-StartSSHSession";
+  const command = `${session} --parameters portNumber=%p --region ${region}${profileFlag(profile)}`;
   return ["-o", `ProxyCommand=${command}`];
 }

@@ -1,8 +1,5 @@
 /** Terraform's plan, as what lbctl shows of every target. Pure. */
-import { UserError } from "../errors.ts";
 import type { Change } from "../target.ts";
-import { plural } from "../tools/format.ts";
-import type { Where } from "./terraform-errors.ts";
 
 /** Of `terraform show -json`, what is used here. */
 export interface PlanJson {
@@ -11,7 +8,7 @@ export interface PlanJson {
   readonly resource_drift?: readonly ResourceChange[];
 }
 
-interface ResourceChange {
+export interface ResourceChange {
   readonly address: string;
   readonly mode: string;
   readonly type: string;
@@ -30,7 +27,6 @@ interface ResourceChange {
 type Values = Readonly<Record<string, unknown>>;
 
 const NODE = /^app\d+$/;
-const JOURNAL = "aws_ebs_volume.journal";
 
 export function planChanges(plan: PlanJson): Change[] {
   return managed(plan).flatMap(({ address, type, change }): Change[] => {
@@ -49,101 +45,6 @@ export function planChanges(plan: PlanJson): Change[] {
   });
 }
 
-/**
- * What a plan may never do, whoever says yes to it: nodes' state is on them and nowhere else, and the journal has what
- * they have not got yet. `destroy` is another matter.
- * @throws UserError where no node that there is would be left with what it holds, or the journal would be lost
- */
-export function refuseLosingData(plan: PlanJson): void {
-  const nodes = managed(plan).filter(
-    ({ type, name, change, action_reason }) =>
-      type === "aws_instance" && isNode(name) && change.before !== null && action_reason !== NEVER_WHOLE,
-  );
-  const journal = managed(plan).find(({ address }) => address === JOURNAL);
-  if (journal) refuseSmaller(journal);
-  if (nodes.length === 0) return;
-  const lost = nodes.filter(({ change }) => change.actions.includes("delete"));
-  if (lost.length === nodes.length) throw noNodeLeft(lost);
-  if (journal?.change.before && journal.change.actions.includes("delete")) throw journalLost(journal);
-}
-
-/**
- * With the credentials of another account, or another region, nothing of a cluster is there: it would be made a second
- * time, or be forgotten.
- * @throws UserError where the state knows of machines, and AWS of none of them
- */
-export function refuseOtherAccount(
-  plan: PlanJson,
-  { profile, region }: Pick<Where, "profile" | "region">,
-): void {
-  const isMachine = ({ type }: ResourceChange) => type === "aws_instance";
-  const gone = (plan.resource_drift ?? []).filter(
-    (drift) => isMachine(drift) && drift.change.actions.includes("delete"),
-  );
-  const left = managed(plan).some((change) => isMachine(change) && change.change.before !== null);
-  if (gone.length === 0 || left) return;
-  throw new UserError(
-    `expected the cluster's ${plural(gone.length, "machine")} in this account and ${region}, got none of them`,
-    {
-      code: "aws_other_account",
-      problems: gone.map(({ address, change }) => `${address} ${change.before?.id ?? ""}: not there`),
-      next: [
-        `aws sts get-caller-identity${profile === null ? "" : ` --profile ${profile}`}   # is it the account that the cluster is in?`,
-        "docs/aws.md tells what to do if somebody removed the machines by hand",
-      ],
-    },
-  );
-}
-
-/** Terraform stopped while it made this one: nothing is on it. */
-const NEVER_WHOLE = "replace_because_tainted";
-
-function refuseSmaller({ change: { actions, before, after } }: ResourceChange): void {
-  const [there, wanted] = [Number(before?.size), Number(after?.size)];
-  if (!actions.includes("update") || !(wanted < there)) return;
-  throw new UserError(
-    `expected a journal of at least the ${there} GiB that it has, got aws/journal/size: ${wanted}`,
-    {
-      code: "aws_journal_would_shrink",
-      next: [`set aws: { journal: { size: ${there} } } in lbctl.yaml: a volume of AWS can only grow`],
-    },
-  );
-}
-
-function noNodeLeft(lost: readonly ResourceChange[]): UserError {
-  return new UserError(
-    "expected a node to stay, got a plan that replaces or removes all of them and their data",
-    {
-      code: "aws_would_lose_all_nodes",
-      problems: lines(lost),
-      next: [
-        "take back the change of lbctl.yaml that causes it (aws/image, aws/network and aws/region replace machines)",
-        "docs/aws.md tells how to replace machines one by one; lbctl destroy, if the data may go",
-      ],
-    },
-  );
-}
-
-function journalLost(journal: ResourceChange): UserError {
-  return new UserError(
-    "expected the journal to stay, got a plan that replaces or removes its volume, with all writes in it and its keys",
-    {
-      code: "aws_would_lose_journal",
-      problems: lines([journal]),
-      next: [
-        "take back the change of lbctl.yaml that causes it (a volume stays in its zone: aws/network/publicSubnet must be in the same)",
-        "docs/aws.md tells how to keep a snapshot of it; lbctl destroy, if the data may go",
-      ],
-    },
-  );
-}
-
-function lines(changes: readonly ResourceChange[]): string[] {
-  return planChanges({ resource_changes: changes }).map(
-    ({ action, what, detail }) => `${action} ${what}: ${detail}`,
-  );
-}
-
 /** Machines that would come, in the place of another or not: `balancer`, `app4`. */
 export function madeMachines(plan: PlanJson): string[] {
   return machines(plan, (actions) => actions.includes("create"));
@@ -152,8 +53,9 @@ export function madeMachines(plan: PlanJson): string[] {
 /** Machines that stay, and stop and start on the way to another type. */
 export function restartedMachines(plan: PlanJson): string[] {
   return managed(plan)
-    .filter(({ type, change: { actions, before, after } }) => {
-      const stays = type === "aws_instance" && actions.includes("update");
+    .filter((resource) => {
+      const { actions, before, after } = resource.change;
+      const stays = isMachine(resource) && actions.includes("update");
       return stays && before?.instance_type !== after?.instance_type;
     })
     .map(({ name }) => name);
@@ -173,15 +75,19 @@ export function replacedNodes(plan: PlanJson): string[] {
 
 function machines(plan: PlanJson, fits: (actions: readonly string[]) => boolean): string[] {
   return managed(plan)
-    .filter(({ type, change }) => type === "aws_instance" && fits(change.actions))
+    .filter((resource) => isMachine(resource) && fits(resource.change.actions))
     .map(({ name }) => name);
 }
 
-function isNode(name: string): boolean {
+export function isMachine({ type }: ResourceChange): boolean {
+  return type === "aws_instance";
+}
+
+export function isNode(name: string): boolean {
   return NODE.test(name);
 }
 
-function managed({ resource_changes = [] }: PlanJson): readonly ResourceChange[] {
+export function managed({ resource_changes = [] }: PlanJson): readonly ResourceChange[] {
   return resource_changes.filter(({ mode }) => mode === "managed");
 }
 

@@ -58,11 +58,11 @@ export async function applyMachines(work: Work, say: (detail: string) => void): 
     if (events.take(line)) say(renderProgress(events.progress));
   });
   await forgetPlan(work);
+  if (ran.code === 0 && !signal.aborted && !isUnsaved(where)) return;
   const error = signal.aborted
     ? interrupted(events, signal.reason)
     : terraformError("apply the plan", events.errors, ran.stderr, where);
-  if (isUnsaved(where)) throw stateNotSaved(where, error);
-  if (ran.code !== 0 || signal.aborted) throw error;
+  throw isUnsaved(where) ? stateNotSaved(where, error) : error;
 }
 
 /** A plan is of one moment, and holds what the configuration does. */

@@ -1,13 +1,8 @@
 /** What lbctl.yaml says, as what infra/ makes machines of. Pure. */
 import type { StackSettings } from "../../infra/settings.ts";
 import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
+import { USUAL_PORTS } from "../monitoring-ports.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
-
-/** Pages for administrators beside the stats page. */
-const GRAFANA = 3000;
-const PROMETHEUS = 9090;
-/** node_exporter, which Prometheus asks. */
-const EXPORTER = 9100;
 
 export function stackSettings(
   config: Pick<ClusterConfig, "name" | "nodes" | "ports" | "aws">,
@@ -21,8 +16,12 @@ export function stackSettings(
     cluster: config.name,
     nodes: nodeNames(config.nodes ?? DEFAULT_NODES),
     trafficPorts: [traffic],
-    adminPorts: [admin, ...(grafana ? [GRAFANA] : []), ...(prometheus ? [PROMETHEUS] : [])],
-    nodePorts: [apps, ...(prometheus ? [EXPORTER] : [])],
+    adminPorts: [
+      admin,
+      ...(grafana ? [USUAL_PORTS.grafana] : []),
+      ...(prometheus ? [USUAL_PORTS.prometheus] : []),
+    ],
+    nodePorts: [apps, ...(prometheus ? [USUAL_PORTS.nodeExporter] : [])],
     publicKey,
     state:
       state.backend === "local"

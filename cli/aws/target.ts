@@ -15,14 +15,8 @@ import { renderCost } from "./cost.ts";
 import { awsFindings, checkWayIn } from "./doctor.ts";
 import { waitForMachines } from "./first-start.ts";
 import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
-import {
-  madeMachines,
-  refuseLosingData,
-  refuseOtherAccount,
-  removedNodes,
-  replacedNodes,
-  restartedMachines,
-} from "./plan-changes.ts";
+import { madeMachines, removedNodes, replacedNodes, restartedMachines } from "./plan-changes.ts";
+import { refuseLosingData, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
 import {
   applyMachines,
   forgetPlan,
@@ -31,7 +25,6 @@ import {
   planMachines,
   readOutputs,
 } from "./provision.ts";
-import { refuseOtherKey } from "./ssh-key.ts";
 import { stackSettings } from "./stack-settings.ts";
 import { isBegun, prepare, type Workspace } from "./workspace.ts";
 

@@ -1,6 +1,7 @@
 /** What Terraform and AWS complain of, as what to do about it. */
 import { UserError } from "../errors.ts";
 import { shellWord } from "../tools/format.ts";
+import { profileFlag } from "./profile-flag.ts";
 import type { Diagnostic } from "./terraform-events.ts";
 
 export interface Where {
@@ -29,7 +30,7 @@ const KNOWN: readonly Known[] = [
       /ExpiredToken|RequestExpired|token (has|is|included in the request is) expired|refresh cached SSO token failed|SSO session (?:associated with this profile )?has expired|Token has expired and refresh failed/i,
     message: () => "expected AWS credentials that are valid, got expired ones",
     next: ({ profile }) => [
-      `aws sso login${flag(profile)}   # or renew them the way that you got them`,
+      `aws sso login${profileFlag(profile)}   # or renew them the way that you got them`,
       "then the same command again",
     ],
   },
@@ -39,7 +40,7 @@ const KNOWN: readonly Known[] = [
       /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure(?!: Not authorized for images)|SignatureDoesNotMatch/i,
     message: (match) => `expected AWS credentials, got none that AWS takes (${match[0]})`,
     next: ({ profile }) => [
-      `aws sts get-caller-identity${flag(profile)}   # says who AWS takes you for`,
+      `aws sts get-caller-identity${profileFlag(profile)}   # says who AWS takes you for`,
       "set aws: { profile } in lbctl.yaml or AWS_PROFILE, sign in with aws sso login, or use a role: lbctl itself keeps none",
     ],
   },
@@ -158,7 +159,7 @@ const KNOWN: readonly Known[] = [
     message: (match) =>
       `expected to be allowed to do this, got a refusal${match[1] ? ` of ${match[1]}` : ""}`,
     next: ({ profile }) => [
-      `aws sts get-caller-identity${flag(profile)}   # is it who you meant?`,
+      `aws sts get-caller-identity${profileFlag(profile)}   # is it who you meant?`,
       "docs/aws.md lists what lbctl needs",
     ],
   },
@@ -172,7 +173,7 @@ const KNOWN: readonly Known[] = [
     code: "aws_zone_not_found",
     found: /no matching Route ?53 ?(?:Hosted )?Zone found/i,
     message: () => "expected aws/dns/zone to be a hosted zone of this account, got none of that name",
-    next: ({ profile }) => [`aws route53 list-hosted-zones${flag(profile)}   # which there are`],
+    next: ({ profile }) => [`aws route53 list-hosted-zones${profileFlag(profile)}   # which there are`],
   },
   {
     code: "state_bucket_elsewhere",
@@ -296,8 +297,4 @@ function field(text: string, name: string): string | undefined {
 
 function again({ command }: Where): string {
   return `lbctl ${command}   # goes on from where it stopped${command === "deploy" ? "; what exists already stays" : ""}`;
-}
-
-function flag(profile: string | null): string {
-  return profile === null ? "" : ` --profile ${profile}`;
 }

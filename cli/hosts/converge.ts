@@ -13,7 +13,8 @@ import { nodeGoal } from "./goal.ts";
 import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
-import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
+import { deployedOn, ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
+import { probe } from "./probe.ts";
 import {
   deployedRecord,
   emptyRecord,
@@ -81,9 +82,11 @@ async function converge(
   const prepared = await prepare(work, withLeaving(work, apps, local), context);
   return await withSession(work, command, async (session, signal) => {
     const record = recordOf(work, session.deployed, local);
+    refuseHalfDestroyed(record);
     const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
     checkRelease(site);
     if (command === "rollback") refuseRemoval(record, apps, work.machines.apps);
+    if (command === "deploy") refuseUnseenRemoval(record, apps, local);
     await ensureAdminPassword(work, prepared.facts);
     await using deployment = new Deployment(site, session, record);
     return await installOn(deployment, context, command === "rollback");
@@ -111,6 +114,39 @@ export function refuseRemoval(
       ],
     },
   );
+}
+
+/**
+ * @param local what the state directory knows of the cluster
+ * @throws UserError where a deploy would delete nodes that somebody else added: lbctl.yaml is older than they are
+ */
+export function refuseUnseenRemoval(
+  record: HostsRecord,
+  apps: readonly Machine[],
+  local: HostsRecord | null,
+): void {
+  const gone = nodeGoal(record, apps).leaving.filter(
+    ({ address }) => !local?.nodes.some((node) => node.address === address),
+  );
+  if (gone.length === 0) return;
+  const names = gone.map(({ name }) => name).join(", ");
+  throw new UserError(`expected lbctl.yaml to have every node of the cluster, got one without ${names}`, {
+    code: "nodes_would_go",
+    problems: gone.map(({ name, url }) => `${name} (${url}) was added from elsewhere`),
+    next: [
+      `get the newer lbctl.yaml, or set nodes: ${record.nodes.length} and list their hosts, then: lbctl deploy`,
+      `or drain and remove them: lbctl scale --nodes ${apps.length}`,
+    ],
+  });
+}
+
+/** @throws UserError where some of the data is deleted, and some is not */
+export function refuseHalfDestroyed({ destroying }: HostsRecord): void {
+  if (!destroying) return;
+  throw new UserError("expected a whole cluster, got one that a destroy stopped half-way through", {
+    code: "half_destroyed",
+    next: ["lbctl destroy   # goes on; then lbctl deploy begins anew"],
+  });
 }
 
 function checkRelease({ config, release, facts, machines, apps }: Site): void {
@@ -175,9 +211,14 @@ function balancerLost({ name, address }: { readonly name: string; readonly addre
   );
 }
 
-/** @throws UserError where settings wait for a deploy, hosts are missing, or too few in-sync nodes would remain */
-export async function checkScale(hosts: HostsWork, nodes: number, record: HostsRecord): Promise<void> {
+/**
+ * @param local what the state directory knows of the cluster
+ * @throws UserError where settings wait for a deploy, hosts are missing, or too few in-sync nodes would remain
+ */
+export async function checkScale(hosts: HostsWork, nodes: number, local: HostsRecord): Promise<void> {
   machinesFor(hosts.machines, nodes);
+  const record = recordOf(hosts, deployedOn(await probe(hosts, [hosts.machines.balancer], "install")), local);
+  refuseHalfDestroyed(record);
   const other = record.settings !== null && record.settings !== settingsDigest(hosts);
   refuseOtherChanges(
     other ? [{ action: "change", what: "settings", detail: "lbctl.yaml differs from what is deployed" }] : [],

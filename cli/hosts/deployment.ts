@@ -1,5 +1,4 @@
 /** A deploy under way: what is recorded, what was changed, and the tools that its steps share. */
-import { stringify } from "yaml";
 import type { Status } from "../../proxy/api.ts";
 import { type AdminAccess, AdminClient } from "../admin-client.ts";
 import type { Asked } from "../balancer-waits.ts";
@@ -8,7 +7,7 @@ import { UserError } from "../errors.ts";
 import { writeFileSafely, writeJson } from "../state.ts";
 import type { Change, Reached } from "../target.ts";
 import { plural } from "../tools/format.ts";
-import { renderInventory } from "./inventory.ts";
+import { inventoryText, renderInventory } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
 import { type PlaybookOptions, runPlaybook } from "./playbook.ts";
 import type { TaskChange } from "./progress.ts";
@@ -139,7 +138,7 @@ export async function writeInventory(
   nodes: readonly RecordedNode[],
   appMachines: readonly Machine[],
 ): Promise<void> {
-  const text = stringify(renderInventory({ ...site, nodes, appMachines }), { lineWidth: 0 });
+  const text = inventoryText(renderInventory({ ...site, nodes, appMachines }));
   await writeFileSafely(site.inventory, `# Written by lbctl; deploy writes it anew.\n${text}`);
 }
 

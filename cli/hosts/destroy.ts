@@ -19,7 +19,7 @@ export async function destroyHosts(
 ): Promise<boolean> {
   const { config, state } = work;
   const local = await readRecord(state);
-  const prepared = await prepare(work, appsOf(work, local), context);
+  const prepared = await prepare(work, appsOf(work, local), context, "remove");
   const command = keepData ? "destroy --keep-data" : "destroy";
   const destroyed = await withSession(work, command, async (session, signal) => {
     if (!local && !session.deployed) return false;
@@ -36,6 +36,8 @@ export async function destroyHosts(
       {
         title: keepData ? "Stop everything on the hosts" : "Remove everything from the hosts",
         run: async (say) => {
+          // Half of it deleted, and deployed anew, nodes would hold different things.
+          if (!keepData) await deployment.save({ destroying: true });
           await deployment.play({ playbook: "destroy", variables: { keep_data: keepData }, say });
           if (!keepData) await session.forget();
         },

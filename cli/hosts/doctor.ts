@@ -62,7 +62,7 @@ async function ansible(signal: AbortSignal, fix: boolean): Promise<Finding> {
 
 async function host(work: HostsWork, machine: Machine): Promise<Finding> {
   const check = `host ${machine.name}`;
-  const found = await tried(() => probe(work, [machine]));
+  const found = await tried(() => probe(work, [machine], "install"));
   if (found.ok) return good(check, `${machine.address}, ${found.value[0]?.architecture}`);
   return {
     check,

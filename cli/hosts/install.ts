@@ -15,7 +15,8 @@ import { nodeGoal, nodesFor, refuseOnlyNewUrls, releaseToGoBackTo } from "./goal
 import { machinesOf } from "./install-machines.ts";
 import { settingsDigest } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
-import { type RecordedNode, sameReleases } from "./record.ts";
+import type { Facts } from "./probe.ts";
+import { type HostsRecord, type RecordedNode, sameReleases } from "./record.ts";
 import { removeOldReleases } from "./releases.ts";
 import { removeNodes } from "./removal.ts";
 import { rollSteps } from "./roll.ts";
@@ -33,10 +34,9 @@ export async function installOn(
   const status = await lookAtBalancer(deployment);
   refuseOnlyNewUrls(site.config, deployment.record, goal.staying, status === "hangs" ? null : status);
   // Where nobody is served yet, or any more, all of them at once: another app may be what brings them back.
-  const isServing = await serves(deployment, status);
-  const serving = isServing ? goal.staying : [];
-  const idle = site.apps.filter((machine) => !serving.includes(machine));
-  refuseUnknownData(deployment, goal.entering);
+  const rolled = (await serves(deployment, status)) ? goal.staying : [];
+  const atOnce = site.apps.filter((machine) => !rolled.includes(machine));
+  refuseUnknownData(deployment.record, site.facts, goal.entering);
   await deployment.save({
     installing: site.release.names,
     rollingBack,
@@ -55,7 +55,7 @@ export async function installOn(
         await deployment.play({ playbook: "hosts", say });
       },
     },
-    ...(idle.length > 0 ? [entry(deployment, idle)] : []),
+    ...(atOnce.length > 0 ? [entry(deployment, atOnce)] : []),
     {
       title: "Install the balancer",
       run: (say) => installBalancer(deployment, [...wanted, ...goal.leaving], say),
@@ -64,7 +64,7 @@ export async function installOn(
   ]);
   const { takenOut } = deployment.record;
   const out = goal.staying.filter(({ name }) => takenOut.includes(name));
-  await ui.steps(await rollSteps(deployment, isServing ? serving : out, ui));
+  await ui.steps(await rollSteps(deployment, [...new Set([...rolled, ...out])], ui));
   await ui.steps([
     inSync(deployment, wanted),
     ...(goal.leaving.length > 0 ? [removal(deployment, goal.leaving, site.apps)] : []),
@@ -115,9 +115,9 @@ async function lookAtBalancer(deployment: Deployment): Promise<Status | "hangs" 
   }
 }
 
-/** All new ones at the same time: they serve nobody yet. */
-function entry(deployment: Deployment, idle: readonly Machine[]): Step {
-  const names = idle.map(nameOf);
+/** All at the same time: they serve nobody. */
+function entry(deployment: Deployment, machines: readonly Machine[]): Step {
+  const names = machines.map(nameOf);
   return {
     title: `Install ${names.join(", ")}`,
     run: async (say) => {
@@ -164,9 +164,13 @@ function removal(deployment: Deployment, nodes: readonly RecordedNode[], staying
 }
 
 /** An app's data that lbctl knows nothing of is never joined to others, nor deleted. */
-function refuseUnknownData({ site, record }: Deployment, entering: readonly Machine[]): void {
+export function refuseUnknownData(
+  record: HostsRecord,
+  facts: readonly Facts[],
+  entering: readonly Machine[],
+): void {
   const ours = new Set([...record.entering, ...record.leaving]);
-  const found = site.facts.filter(
+  const found = facts.filter(
     ({ machine, hasAppData }) => hasAppData && entering.includes(machine) && !ours.has(machine.identity),
   );
   if (found.length === 0) return;

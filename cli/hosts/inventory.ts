@@ -1,5 +1,6 @@
 /** Ansible's inventory of a cluster, with every variable: pure. It names files with secrets, and holds none. */
 import { createHash } from "node:crypto";
+import { Document, visit } from "yaml";
 import { checkConfig } from "../../proxy/config/config.ts";
 import type { StatePaths } from "../state.ts";
 import { proxySettings } from "../tools/proxy-config.ts";
@@ -31,6 +32,17 @@ export function renderInventory(input: InventoryInput): Record<string, unknown> 
       },
     },
   };
+}
+
+/** As YAML in which Ansible takes every value for what it says: braces in a command or a path are no template. */
+export function inventoryText(inventory: Record<string, unknown>): string {
+  const document = new Document(inventory);
+  visit(document, {
+    Scalar: (_, node) => {
+      if (typeof node.value === "string" && /\{[{%#]/.test(node.value)) node.tag = "!unsafe";
+    },
+  });
+  return document.toString({ lineWidth: 0 });
 }
 
 function hostVariables(

@@ -1,5 +1,6 @@
 /** Where Grafana and Prometheus of a cluster on hosts are looked at, and whether they answer from here. */
 import { answers, PATHS } from "../monitoring-pages.ts";
+import { USUAL_PORTS } from "../monitoring-ports.ts";
 import type { Dashboard } from "../target.ts";
 import { shellWord } from "../tools/format.ts";
 import { forwardArgv } from "../tools/ssh.ts";
@@ -8,8 +9,8 @@ import { accessOf, type Machines } from "./machines.ts";
 import type { HostsWork } from "./work.ts";
 
 const SERVICES = [
-  { process: "grafana", name: "Grafana", port: 3000, unit: "grafana-server" },
-  { process: "prometheus", name: "Prometheus", port: 9090, unit: "prometheus" },
+  { process: "grafana", name: "Grafana", port: USUAL_PORTS.grafana, unit: "grafana-server" },
+  { process: "prometheus", name: "Prometheus", port: USUAL_PORTS.prometheus, unit: "prometheus" },
 ] as const;
 
 /** Those that lbctl installs; asked directly, as a browser will. */

@@ -1,13 +1,15 @@
 /** What deploy would change: Ansible's check mode, with what would be in files before and after. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { ClusterConfig } from "../cluster-config.ts";
 import { makeStateDir } from "../state.ts";
 import type { Change, ChangeContext } from "../target.ts";
-import { wantedApps, withLeaving } from "./converge.ts";
+import { recordOf, refuseHalfDestroyed, refuseUnseenRemoval, wantedApps, withLeaving } from "./converge.ts";
 import { writeInventory } from "./deployment.ts";
-import { nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
+import { type NodeGoal, nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
+import { refuseUnknownData } from "./install.ts";
 import { runPlaybook } from "./playbook.ts";
-import { ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
+import { deployedOn, ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
 import { type HostsRecord, readRecord } from "./record.ts";
 import { currentRelease } from "./releases.ts";
 import type { HostsWork } from "./work.ts";
@@ -15,9 +17,15 @@ import type { HostsWork } from "./work.ts";
 export async function planHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
   const apps = wantedApps(work);
   await makeStateDir(work.state);
-  const record = await readRecord(work.state);
-  if (record) refuseOnlyNewUrls(work.config, record, nodeGoal(record, apps).staying, null);
-  const prepared = await prepare(work, withLeaving(work, apps, record), context);
+  const local = await readRecord(work.state);
+  const prepared = await prepare(work, withLeaving(work, apps, local), context);
+  const theirs = deployedOn(prepared.facts);
+  const record = recordOf(work, theirs, local);
+  const goal = nodeGoal(record, apps);
+  refuseHalfDestroyed(record);
+  refuseUnseenRemoval(record, apps, local);
+  refuseOnlyNewUrls(work.config, record, goal.staying, null);
+  refuseUnknownData(record, prepared.facts, goal.entering);
   await ensureAdminPassword(work, prepared.facts);
   const release = currentRelease(work.config, work.state);
   const folder = await mkdtemp(join(work.state.dir, "ansible", "plan-"));
@@ -26,9 +34,9 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
       ...siteOf(work, prepared, apps, release, context),
       inventory: join(folder, "inventory.yml"),
     };
-    const nodes = nodesFor(work.config, record ?? NONE, apps);
+    const nodes = nodesFor(work.config, record, apps);
     await writeInventory(site, nodes, apps);
-    const changes: Change[] = record ? nodeChanges(record, work, apps) : [];
+    const changes: Change[] = theirs || local ? nodeChanges(record, goal, work.config) : [];
     for (const playbook of ["hosts", "apps", "balancer", "monitoring"] as const) {
       const variables = { lb_app_serial: apps.length };
       await context.ui.steps([
@@ -46,8 +54,6 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-const NONE: Pick<HostsRecord, "nodes"> = { nodes: [] };
 
 function changeOf({
   host,
@@ -70,10 +76,9 @@ function changeOf({
 
 function nodeChanges(
   record: HostsRecord,
-  { config }: HostsWork,
-  apps: Parameters<typeof nodesFor>[2],
+  { entering, leaving, replaced }: NodeGoal,
+  config: ClusterConfig,
 ): Change[] {
-  const { entering, leaving, replaced } = nodeGoal(record, apps);
   const gone = [...leaving, ...replaced];
   return [
     ...gone.map(

@@ -9,7 +9,8 @@ import { plural } from "../tools/format.ts";
 import { allMachines, type Machine } from "./machines.ts";
 import { nodeBinaries } from "./node-binaries.ts";
 import { findAnsible, installAnsible } from "./private-ansible.ts";
-import { type Facts, probe } from "./probe.ts";
+import { type Facts, type Purpose, probe } from "./probe.ts";
+import type { HostsRecord } from "./record.ts";
 import type { Release } from "./releases.ts";
 import type { Site } from "./site.ts";
 import type { HostsWork } from "./work.ts";
@@ -25,6 +26,7 @@ export async function prepare(
   work: HostsWork,
   apps: readonly Machine[],
   { ui }: ChangeContext,
+  purpose: Purpose = "install",
 ): Promise<Prepared> {
   const machines = allMachines(work.machines, apps);
   const { signal } = work;
@@ -38,7 +40,7 @@ export async function prepare(
     {
       title: `Look at ${plural(machines.length, "host")}`,
       run: async () => {
-        facts = await probe(work, machines);
+        facts = await probe(work, machines, purpose);
       },
     },
     {
@@ -67,6 +69,11 @@ export function siteOf(
   const inventory = join(work.state.dir, "ansible", "inventory.yml");
   const factsFolder = join(work.state.dir, "ansible", "facts");
   return { ...work, ...prepared, apps, release, verbose, inventory, factsFolder };
+}
+
+/** What the balancer's host knows of the cluster, as it was looked at: before the lock is had. */
+export function deployedOn(facts: readonly Facts[]): HostsRecord | null {
+  return facts.find(({ deployed }) => deployed !== null)?.deployed ?? null;
 }
 
 /** The balancer's own where it has one: another operator may have made it. */

@@ -4,6 +4,7 @@ import { runTool } from "../tool.ts";
 import { bytes } from "../tools/format.ts";
 import { sshArgv } from "../tools/ssh.ts";
 import { accessOf, type Machine } from "./machines.ts";
+import type { HostsRecord } from "./record.ts";
 import { allOf, sshError } from "./ssh-errors.ts";
 import type { HostsWork } from "./work.ts";
 
@@ -23,6 +24,8 @@ export interface Facts {
   readonly releases: readonly string[];
   /** Of a balancer that runs there. */
   readonly adminPassword: string | null;
+  /** What the balancer's host knows of the cluster; null: none is there, or it is another host. */
+  readonly deployed: HostsRecord | null;
 }
 
 /** As root, whoever signs in; the script comes by stdin, so that nothing of it is in an argument list. */
@@ -39,14 +42,24 @@ echo "free=$(df -Pk /opt/lbctl /opt /var/lib 2>/dev/null | awk 'NR > 1 { print $
 echo "data=$(ls -A /var/lib/lb-app 2>/dev/null | head -n 1)"
 echo "releases=$(cd /opt/lbctl 2>/dev/null && ls -d proxy/releases/*/proxy.mjs app/releases/*/app.mjs app/releases/*/app 2>/dev/null | tr '\\n' ' ')"
 `;
-const PASSWORD = `echo "password=$(cat /etc/lbctl/admin.password 2>/dev/null)"\n`;
+const OF_BALANCER = `
+echo "password=$(cat /etc/lbctl/admin.password 2>/dev/null)"
+echo "deployed=$(cat /var/lib/lbctl/cluster.json 2>/dev/null)"
+`;
+
+/** What the hosts are looked at for. */
+export type Purpose = "install" | "remove";
 
 /** @throws UserError naming every host that can't be used, and why */
-export async function probe(work: HostsWork, machines: readonly Machine[]): Promise<readonly Facts[]> {
+export async function probe(
+  work: HostsWork,
+  machines: readonly Machine[],
+  purpose: Purpose,
+): Promise<readonly Facts[]> {
   const errors: UserError[] = [];
   const found = await Promise.all(
     machines.map((machine) =>
-      look(work, machine).catch((error: unknown) => {
+      look(work, machine, purpose).catch((error: unknown) => {
         if (!(error instanceof UserError) || work.signal.aborted) throw error;
         errors.push(error);
         return [];
@@ -57,17 +70,18 @@ export async function probe(work: HostsWork, machines: readonly Machine[]): Prom
   return found.flat();
 }
 
-async function look(work: HostsWork, machine: Machine): Promise<Facts> {
+async function look(work: HostsWork, machine: Machine, purpose: Purpose): Promise<Facts> {
   const isBalancer = machine === work.machines.balancer;
   const { code, stdout, stderr } = await runTool({
     argv: sshArgv(accessOf(machine, work.machines.acceptNewHostKeys, work.state), AS_ROOT),
-    input: isBalancer ? SCRIPT + PASSWORD : SCRIPT,
+    input: isBalancer ? SCRIPT + OF_BALANCER : SCRIPT,
     signal: work.signal,
   });
-  if (code !== 0) throw withWayOut(work, machine, sshError(machine, stderr));
+  if (code !== 0) throw withWayOut(work, machine, sshError(machine, stderr), purpose);
   const said = new Map(stdout.split("\n").map((line) => splitOnce(line)));
   const get = (name: string) => said.get(name) ?? "";
-  check(machine, get);
+  checkSystem(machine, get);
+  if (purpose === "install") checkRoom(machine, Number(get("free")) * 1024);
   return {
     machine,
     architecture: get("architecture"),
@@ -75,6 +89,7 @@ async function look(work: HostsWork, machine: Machine): Promise<Facts> {
     hasAppData: get("data") !== "",
     releases: get("releases").split(" ").filter(Boolean).map(releaseAt),
     adminPassword: get("password") || null,
+    deployed: get("deployed") === "" ? null : (JSON.parse(get("deployed")) as HostsRecord),
   };
 }
 
@@ -83,19 +98,36 @@ export function withWayOut(
   { config, machines }: Pick<HostsWork, "config" | "machines">,
   machine: Machine,
   error: UserError,
+  purpose: Purpose,
 ): UserError {
-  const place = machines.apps.indexOf(machine);
-  if (config.target !== "hosts" || place === -1 || error.code !== "host_unreachable") return error;
-  const nodes = Math.min(config.nodes ?? machines.apps.length, machines.apps.length);
-  const way =
-    place > 0 && place >= nodes - 1
-      ? `take ${machine.address} off hosts/apps and set nodes: ${Math.min(nodes, place)}`
-      : `put another machine in the place of ${machine.address} in hosts/apps: the others' names are their places`;
-  const next = [...error.next, `if it is gone for good: ${way}; then do it again`];
+  if (config.target !== "hosts" || error.code !== "host_unreachable") return error;
+  const next = [
+    ...error.next,
+    `if it is gone for good: ${wayOut(machines, machine, config.nodes, purpose)}; then do it again`,
+  ];
   return new UserError(error.message, { code: error.code, problems: error.problems, next });
 }
 
-function check(machine: Machine, get: (name: string) => string): void {
+function wayOut(
+  { apps, balancer }: HostsWork["machines"],
+  machine: Machine,
+  wanted: number | null,
+  purpose: Purpose,
+): string {
+  const place = apps.indexOf(machine);
+  if (place === -1) {
+    const entry = machine === balancer ? "hosts/balancer" : "monitoring/host";
+    return `put another machine in the place of ${machine.address} as ${entry}`;
+  }
+  // Data is deleted by machine, whatever its place; a node is its place.
+  if (purpose === "remove") return `take ${machine.address} off hosts/apps`;
+  const nodes = Math.min(wanted ?? apps.length, apps.length);
+  return place > 0 && place >= nodes - 1
+    ? `take ${machine.address} off hosts/apps and set nodes: ${Math.min(nodes, place)}`
+    : `put another machine in the place of ${machine.address} in hosts/apps: the others' names are their places`;
+}
+
+function checkSystem(machine: Machine, get: (name: string) => string): void {
   const where = `${machine.name} (${machine.address})`;
   if (!SYSTEMS.includes(get("system"))) {
     throw new UserError(`expected Debian 12 or Ubuntu 24.04 on ${where}, got ${get("system") || "no name"}`, {
@@ -116,15 +148,16 @@ function check(machine: Machine, get: (name: string) => string): void {
       next: ["list another host in lbctl.yaml"],
     });
   }
-  const free = Number(get("free")) * 1024;
+}
+
+/** @param free bytes */
+function checkRoom({ name, address }: Machine, free: number): void {
   if (free >= LEAST_DISK) return;
   throw new UserError(
-    `expected ${bytes(LEAST_DISK)} free in /opt and /var/lib on ${where}, got ${bytes(free)}`,
+    `expected ${bytes(LEAST_DISK)} free in /opt and /var/lib on ${name} (${address}), got ${bytes(free)}`,
     {
       code: "disk_full",
-      next: [
-        `make room on ${machine.address} (journalctl --vacuum-size=100M, apt-get clean), then deploy again`,
-      ],
+      next: [`make room on ${address} (journalctl --vacuum-size=100M, apt-get clean), then deploy again`],
     },
   );
 }

@@ -36,6 +36,8 @@ export interface HostsRecord {
   readonly leaving: readonly string[];
   /** Nodes that lbctl, and no operator, took out of the reads: to upgrade them, or because they were to leave. */
   readonly takenOut: readonly string[];
+  /** A destroy began to delete data. Missing in older records. */
+  readonly destroying?: boolean;
   /** Digest of all settings but nodes and releases, once a deploy with them was finished. */
   readonly settings: string | null;
   /** Null until the first deploy is finished. */

@@ -16,8 +16,13 @@ export async function changeAlone<T>(
   const state = statePaths(config.dir, config.name);
   await makeStateDir(state);
   using _lock = lockCluster(state, command);
-  await claimStateDir(config);
-  return await audited((entry) => audit(state, { command, ...entry }), change);
+  const giveBack = await claimStateDir(config);
+  try {
+    return await audited((entry) => audit(state, { command, ...entry }), change);
+  } catch (error) {
+    await giveBack();
+    throw error;
+  }
 }
 
 /** Without the lock: for what the balancer itself does at once. Kept where the cluster is, too. */

@@ -133,6 +133,17 @@ for (const [owner, files] of [
   });
 }
 
+test("a first deploy that reached no host leaves the cluster's name to any target", async (t) => {
+  const dir = tempFolder(t);
+  const silent = "{ address: 127.0.0.1, port: 1 }";
+  const hosts = `hosts: { balancer: ${silent}, apps: [{ address: 127.0.0.2, port: 1 }] }\n`;
+  await writeFile(join(dir, "lbctl.yaml"), `name: shop\ntarget: hosts\n${hosts}`);
+  assert.equal((await runLbctl(dir, ["deploy"])).code, 1);
+  await writeFile(join(dir, "lbctl.yaml"), "name: shop\n");
+  const { code, stdout } = await runLbctl(dir, ["destroy", "--yes", "--json"]);
+  assert.equal(code, 0, stdout);
+});
+
 test("destroy where nothing is: nothing to do", async (t) => {
   const ran = await lbctl(tempFolder(t), "destroy", "--yes");
   assert.equal(ran.code, 0);

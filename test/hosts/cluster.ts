@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "nod
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { HostsRecord } from "../../cli/hosts/record.ts";
 import { statePaths } from "../../cli/state.ts";
 import { type Ran, run } from "../cli/lbctl.ts";
 import { type Lab, readLab } from "../lab/lab.ts";
@@ -30,6 +31,8 @@ export interface HostsCluster {
   json<T>(...args: string[]): Promise<T>;
   /** From here on another build of lbctl is run. */
   use(build: string): void;
+  /** As lbctl keeps it in the state directory; null before anything is installed. */
+  record(): HostsRecord | null;
 }
 
 export interface HostsChanges {
@@ -44,7 +47,7 @@ export interface HostsChanges {
   readonly tls?: CertificateFiles;
 }
 
-/** The first host is the balancer's; all others are listed for app servers. Nothing is deployed yet. */
+/** The first host is the balancer's; all others are listed for app servers. Each has a state directory of its own. */
 export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
   const lab = readLab();
   const dir = tempFolder(t);
@@ -83,6 +86,13 @@ export function hostsCluster(t: TestContext, name = "lab"): HostsCluster {
     json: async <T>(...args: string[]) => JSON.parse(await ok(...args, "--json")) as T,
     use: (build) => {
       program = join(build, "bin/lbctl.js");
+    },
+    record: () => {
+      try {
+        return JSON.parse(readFileSync(state.record, "utf8")) as HostsRecord;
+      } catch {
+        return null;
+      }
     },
   };
   return cluster;

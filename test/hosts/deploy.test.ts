@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { copyFileSync, globSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { HostsRecord } from "../../cli/hosts/record.ts";
 import type { Status } from "../../proxy/api.ts";
 import { LabCluster } from "../lab/cluster.ts";
 import { LabHost } from "../lab/host.ts";
@@ -93,7 +92,7 @@ test("target hosts, from nothing", { timeout: 3_600_000 }, async (t) => {
     assert.match(left, /inactive[\s\S]*No such/);
   });
 
-  const before = record(cluster).releases;
+  const before = cluster.record()?.releases;
   const [build, broken] = [await anotherBuild(t), await anotherBuild(t, "process.exit(1);")];
   await t.test(
     "an upgrade under load: to an app that does not start, then to a better one, with Ctrl-C in its middle",
@@ -105,7 +104,7 @@ test("target hosts, from nothing", { timeout: 3_600_000 }, async (t) => {
         const { child, ended } = cluster.start("deploy");
         const running = await child;
         // The first one is out since the release before.
-        await until(() => record(cluster).takenOut.includes("app2"), {
+        await until(() => cluster.record()?.takenOut.includes("app2") ?? false, {
           timeout: 600_000,
           what: "a node being upgraded",
         });
@@ -115,7 +114,7 @@ test("target hosts, from nothing", { timeout: 3_600_000 }, async (t) => {
         assert.match(stderr, /stopped by SIGINT/);
         await cluster.ok("deploy");
       });
-      assert.notDeepEqual(record(cluster).releases, before);
+      assert.notDeepEqual(cluster.record()?.releases, before);
       assert.deepEqual(running(), Array(4).fill(true), "every host runs the release that is the current one");
       assert.match(await cluster.ok("verify"), /every node holds the same/);
     },
@@ -123,7 +122,7 @@ test("target hosts, from nothing", { timeout: 3_600_000 }, async (t) => {
 
   await t.test("and back under load: the release before reads the journal that this one wrote", async (t) => {
     await underLoad(t, lab, () => cluster.ok("rollback"));
-    assert.deepEqual(record(cluster).releases, before);
+    assert.deepEqual(cluster.record()?.releases, before);
     assert.deepEqual(running(), Array(4).fill(true));
   });
 
@@ -153,7 +152,7 @@ function packages({ dir }: HostsCluster): string {
 
 /** While one deploys. */
 async function isRefused(cluster: HostsCluster, other: HostsCluster): Promise<void> {
-  await until(() => record(cluster).installing !== null, {
+  await until(() => (cluster.record()?.installing ?? null) !== null, {
     timeout: 60_000,
     what: "the deploy having the lock",
   });
@@ -236,13 +235,4 @@ function running(): boolean[] {
   return [lab.balancer.shell(same("proxy")), ...lab.nodes.map((node) => node.shell(same("app")))].map(
     (said) => said === "same\n",
   );
-}
-
-/** As lbctl keeps it in the state directory; nothing is installed before there is one. */
-function record({ dir }: HostsCluster): Pick<HostsRecord, "releases" | "installing" | "takenOut"> {
-  try {
-    return JSON.parse(readFileSync(join(dir, ".lbctl/lab/cluster.json"), "utf8")) as HostsRecord;
-  } catch {
-    return { releases: null, installing: null, takenOut: [] };
-  }
 }

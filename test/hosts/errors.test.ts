@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { connect } from "node:tls";
 import type { BenchReport } from "../../cli/bench/report.ts";
+import type { HostsRecord } from "../../cli/hosts/record.ts";
 import { answers } from "../../cli/monitoring-pages.ts";
 import { LabHost } from "../lab/host.ts";
 import { run } from "../lab/network.ts";
@@ -98,7 +99,10 @@ test("once all is mended a deploy goes through, here with an app of one's own in
   const cluster = hostsCluster(t);
   const proxy = LIKE_THE_REFERENCE;
   cluster.write(1, { apps: [LAST(cluster)], app: ownApp(cluster, "an older"), proxy, adminAddresses: [] });
-  await cluster.ok("deploy");
+  await t.test(
+    "no password is ever in an argument, in the output or in a log; --verbose shows Ansible's",
+    (t) => keepsSecrets(t, cluster),
+  );
   await threeRequests(cluster.url, "ada");
   const host = lastHost(cluster);
   const process = () =>
@@ -141,6 +145,20 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     },
   );
 
+  await t.test(
+    "a disk that is full in the middle of a deploy: said, and the next deploy mends it",
+    async () => {
+      const app = ownApp(cluster, "one more");
+      cluster.write(1, { apps: [LAST(cluster)], app, proxy, adminAddresses: [] });
+      host.shell("mount -t tmpfs -o size=64k none /opt/lbctl/app/releases");
+      const error = await refusal(cluster).finally(() => host.shell("umount /opt/lbctl/app/releases"));
+      assert.equal(error.code, "disk_full");
+      assert.match(error.problems.join("\n"), /No space left on device/);
+      await cluster.ok("deploy");
+      assert.match(process(), /^[1-9]\d*\none more\n$/);
+    },
+  );
+
   const tls = certificateIn(cluster.dir, "first");
   await t.test("another version of it, in the same directory, and HTTPS from now on", async () => {
     const before = process();
@@ -148,6 +166,7 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     cluster.write(1, { apps: [LAST(cluster)], app, proxy, adminAddresses: [], tls });
     assert.match(await cluster.ok("plan"), /app1/);
     assert.equal(process(), before);
+    await killedIn(cluster, ["deploy"], ({ installing }) => installing !== null);
     await cluster.ok("deploy");
     assert.match(process(), /^[1-9]\d*\na newer\n$/);
     assert.equal(await shownAt(cluster), "CN=first");
@@ -170,8 +189,92 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     );
   });
 
-  await cluster.ok("destroy", "--yes");
+  await t.test("destroy --keep-data stops all of it; the next deploy goes on with the data", async () => {
+    const app = ownApp(cluster, "a newer");
+    cluster.write(1, { apps: [LAST(cluster)], app, proxy, adminAddresses: [] });
+    await cluster.ok("destroy", "--yes", "--keep-data");
+    assert.equal(host.shell("systemctl is-active lb-app || true"), "inactive\n");
+    await cluster.ok("deploy");
+    assert.equal(await login(cluster.url, "ada", "second"), 200);
+  });
+
+  await t.test(
+    "a destroy that was killed is gone on with by destroy, from elsewhere too, and by no deploy",
+    async (t) => {
+      const [balancer, somebodys] = [new LabHost(1), "/etc/prometheus/prometheus.yml"];
+      balancer.shell(`mkdir -p /etc/prometheus && echo 'global: {}' > ${somebodys}`);
+      t.after(() => balancer.shell("rm -r /etc/prometheus"));
+      await killedIn(cluster, ["destroy", "--yes"], ({ destroying }) => destroying === true);
+      assert.equal((await refusal(cluster)).code, "half_destroyed");
+      const elsewhere = hostsCluster(t);
+      elsewhere.write(1, { apps: [LAST(cluster)], adminAddresses: [] });
+      assert.equal((await refusal(elsewhere)).code, "half_destroyed");
+      await elsewhere.ok("destroy", "--yes");
+      for (const place of [balancer, host]) {
+        const left =
+          "ls -d /opt/lbctl /etc/lbctl /var/lib/lb-* /var/lib/lbctl/cluster.json /etc/systemd/system/lb-*";
+        assert.equal(place.shell(`${left} 2>/dev/null || true`), "");
+      }
+      assert.equal(balancer.shell(`cat ${somebodys}`), "global: {}\n", "Prometheus is not lbctl's here");
+      const { code } = await cluster.lbctl("destroy", "--yes");
+      assert.equal(code, 0, "its own state directory is left, and goes");
+    },
+  );
 });
+
+/** Deploys; what all processes of this machine, the lab's hosts among them, have as arguments meanwhile is looked at. */
+async function keepsSecrets(t: TestContext, cluster: HostsCluster): Promise<void> {
+  const seen = new Set<string>();
+  const watch = setInterval(() => {
+    for (const file of globSync("/proc/[0-9]*/cmdline")) {
+      try {
+        seen.add(readFileSync(file, "utf8"));
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }, 100);
+  t.after(() => clearInterval(watch));
+  const { code, stdout, stderr } = await cluster.lbctl("deploy", "--verbose");
+  clearInterval(watch);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout + stderr, /TASK \[lb_app : /);
+  assert.ok(
+    [...seen].some((argv) => argv.includes("ansible-playbook")),
+    "the run was watched",
+  );
+  const secret = readFileSync(join(cluster.dir, ".lbctl/lab/admin.password"), "utf8").trim();
+  const logs = globSync(join(cluster.dir, ".lbctl/lab/ansible/{logs,.}/*.{log,yml}")).map((file) =>
+    readFileSync(file, "utf8"),
+  );
+  assert.ok(logs.length > 1);
+  for (const text of [...seen, ...logs, stdout, stderr])
+    assert.ok(!text.includes(secret), text.slice(0, 2000));
+}
+
+/** @param at when it has come so far it is killed, so that it cleans nothing up */
+async function killedIn(
+  cluster: HostsCluster,
+  args: readonly string[],
+  at: (record: HostsRecord) => boolean,
+): Promise<void> {
+  const { child, ended } = cluster.start(...args);
+  const running = await child;
+  await until(
+    () => {
+      const record = cluster.record();
+      return record !== null && at(record);
+    },
+    { timeout: 300_000, what: `lbctl ${args.join(" ")} in its middle` },
+  );
+  running.kill("SIGKILL");
+  await ended;
+}
+
+async function login(url: string, username: string, password: string): Promise<number> {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  return (await fetch(`${url}/login`, { headers: { authorization } })).status;
+}
 
 function balancerPid(): string {
   return new LabHost(1).shell("systemctl show -P MainPID lb-proxy");

@@ -1,10 +1,11 @@
 /** What is to run for monitoring, from which file and on which port: chosen once, then kept. */
 import { join } from "node:path";
 import { type ClusterConfig, MAX_NODES } from "../../cluster-config.ts";
+import { USUAL_PORTS } from "../../monitoring-ports.ts";
 import { ownerOf, portState } from "../../ports.ts";
 import { clusterProcesses } from "../../proc.ts";
 import { readJson, type StatePaths } from "../../state.ts";
-import { MONITORING, type MonitoringName, USUAL_PORTS } from "./names.ts";
+import { MONITORING, type MonitoringName } from "./names.ts";
 import { findProgram, isExecutable, type MonitoringProgram } from "./programs.ts";
 
 export interface Chosen extends MonitoringProgram {

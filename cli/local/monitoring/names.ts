@@ -14,13 +14,6 @@ export const TITLES: Readonly<Record<MonitoringName, string>> = {
 /** Those that people look at, and that are waited for; Grafana first: that is the one to look at. */
 export const WITH_PAGE = ["grafana", "prometheus"] as const;
 
-/** Where the search for a free port begins: the port that each is known by. */
-export const USUAL_PORTS: Readonly<Record<MonitoringName, number>> = {
-  prometheus: 9090,
-  nodeExporter: 9100,
-  grafana: 3000,
-};
-
 /** @param process its name */
 export function isMonitoring(process: string): process is MonitoringName {
   return MONITORING.some((name) => name === process);

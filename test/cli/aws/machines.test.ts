@@ -10,9 +10,9 @@ import { loadClusterConfig } from "../../../cli/config-file.ts";
 import { UserError } from "../../../cli/errors.ts";
 import { nodeGoal, nodesFor } from "../../../cli/hosts/goal.ts";
 import { accessOf } from "../../../cli/hosts/machines.ts";
-import { emptyRecord, type HostsRecord } from "../../../cli/hosts/record.ts";
 import { statePaths } from "../../../cli/state.ts";
 import { sshArgv } from "../../../cli/tools/ssh.ts";
+import { awsRecord } from "./record.ts";
 
 const STATE = statePaths("/state dir", "shop");
 
@@ -103,14 +103,7 @@ test("a machine in the place of another, with its private address, is a node wit
   const before = (await machines({ access: "ssh" })).apps;
   const [first, second] = before;
   assert.ok(first && second);
-  const record: HostsRecord = {
-    ...emptyRecord("shop"),
-    target: "aws",
-    balancerUrl: "http://198.51.100.7",
-    adminPort: 1936,
-    adminUser: "admin",
-    nodes: nodesFor(await loadClusterConfig(), { nodes: [] }, before),
-  };
+  const record = awsRecord(nodesFor(await loadClusterConfig(), { nodes: [] }, before));
   const goal = nodeGoal(record, [{ ...first, identity: "i-0ff" }, second]);
   assert.deepEqual(
     goal.replaced.map(({ name }) => name),

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClusterConfig } from "../../../cli/cluster-config.ts";
-import { recordOf, refuseRemoval, releaseBefore } from "../../../cli/hosts/converge.ts";
+import {
+  recordOf,
+  refuseHalfDestroyed,
+  refuseRemoval,
+  refuseUnseenRemoval,
+  releaseBefore,
+} from "../../../cli/hosts/converge.ts";
 import { appsOf } from "../../../cli/hosts/destroy.ts";
 import {
   nodeGoal,
@@ -43,6 +49,7 @@ function inventory(config = clusterConfig()): Inventory {
     hasAppData: false,
     releases: [],
     adminPassword: null,
+    deployed: null,
   }));
   const nodeBinaries = { x86_64: { path: "/node", sha256: "ab" } };
   return renderInventory({
@@ -285,6 +292,30 @@ test("a rollback deletes no node; one whose host is given up for another, or lis
   });
   refuseRemoval(record, apps.slice(0, 1), apps.slice(0, 1));
   refuseRemoval(recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }), apps, apps);
+});
+
+test("a deploy removes no node that somebody else added: an older lbctl.yaml is no wish to delete data", () => {
+  const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
+  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
+  const only = apps.slice(0, 1);
+  refuseUnseenRemoval(record, apps, null);
+  refuseUnseenRemoval(record, only, record);
+  for (const local of [
+    null,
+    recordWith({ app1: "10.0.0.11" }),
+    recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }),
+  ]) {
+    assert.throws(() => refuseUnseenRemoval(record, only, local), {
+      code: "nodes_would_go",
+      message: "expected lbctl.yaml to have every node of the cluster, got one without app2",
+    });
+  }
+});
+
+test("a cluster whose data is deleted in part is destroyed to its end, and not deployed again before", () => {
+  const record = recordWith({ app1: "10.0.0.11" });
+  refuseHalfDestroyed(record);
+  assert.throws(() => refuseHalfDestroyed({ ...record, destroying: true }), { code: "half_destroyed" });
 });
 
 test("destroy is for the machines of the record, and for no other that is listed", () => {

@@ -56,15 +56,23 @@ test("a host that is gone: the way out, by its place in the list, and none where
   const work = hostsWork();
   const [first, last] = work.machines.apps;
   assert.ok(first && last);
-  const way = (machine: typeof first, of: Pick<HostsWork, "config" | "machines"> = work) =>
-    withWayOut(of, machine, sshError(machine, "No route to host")).next.slice(1);
+  const way = (
+    machine: typeof first,
+    of: Pick<HostsWork, "config" | "machines"> = work,
+    purpose: "install" | "remove" = "install",
+  ) => withWayOut(of, machine, sshError(machine, "No route to host"), purpose).next.slice(1);
   assert.deepEqual(way(last), [
     "if it is gone for good: take 10.0.0.12 off hosts/apps and set nodes: 1; then do it again",
   ]);
   assert.match(way(first)[0] ?? "", /put another machine in the place of 10\.0\.0\.11 in hosts\/apps/);
   const leaving = { ...work, config: clusterConfig({ nodes: 1 }) };
   assert.match(way(last, leaving)[0] ?? "", /take 10\.0\.0\.12 off hosts\/apps and set nodes: 1;/);
-  assert.deepEqual(way(work.machines.balancer), []);
+  assert.deepEqual(way(work.machines.balancer), [
+    "if it is gone for good: put another machine in the place of 10.0.0.10 as hosts/balancer; then do it again",
+  ]);
+  assert.deepEqual(way(first, work, "remove"), [
+    "if it is gone for good: take 10.0.0.11 off hosts/apps; then do it again",
+  ]);
   assert.deepEqual(way(last, { ...work, config: clusterConfig({ target: "aws" }) }), []);
 });
 

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
@@ -85,6 +94,48 @@ test("no folder: said, with where it was looked for", (t) => {
     },
   );
 });
+
+test("a folder that changes while it is packed: said, and nothing is kept under the name of what it was", (t) => {
+  const { app, keep, folderOf } = bed(t);
+  const real = execFileSync("sh", ["-c", "command -v tar"], { encoding: "utf8" }).trim();
+  insteadOfTar(t, `echo 2 > "${join(app, "server.js")}"; exec ${real} "$@"`);
+  assert.throws(() => keep(), { code: "app_changed" });
+  assert.deepEqual(
+    readdirSync(folderOf("")).map((name) => keptApp(folderOf(name))),
+    [null],
+  );
+});
+
+test("what tar says where it fails is passed on", (t) => {
+  const { keep } = bed(t);
+  insteadOfTar(t, "echo 'tar: No space left on device' >&2; exit 2");
+  assert.throws(() => keep(), { code: "app_not_packable", problems: ["tar: No space left on device"] });
+});
+
+test("a name that is not UTF-8: said, with the folder that it is in", (t) => {
+  const { app, keep } = bed(t);
+  writeFileSync(Buffer.concat([Buffer.from(join(app, "lib/")), Buffer.from([0xe9])]), "");
+  assert.throws(
+    () => keep(),
+    (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "app_not_packable");
+      assert.match(error.message, /expected names in UTF-8 in .*\/lib, got /);
+      return true;
+    },
+  );
+});
+
+/** @param script what stands for the program, until the test ends */
+function insteadOfTar(t: TestContext, script: string): void {
+  const folder = tempFolder(t);
+  writeFileSync(join(folder, "tar"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const before = process.env.PATH;
+  process.env.PATH = `${folder}:${before}`;
+  t.after(() => {
+    process.env.PATH = before;
+  });
+}
 
 /** An app with everything that a folder may hold. */
 function bed(t: TestContext) {

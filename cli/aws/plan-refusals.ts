@@ -1,0 +1,131 @@
+/** What a plan may never do, whoever says yes to it. Pure. */
+import { dirname } from "node:path";
+import { UserError } from "../errors.ts";
+import { plural } from "../tools/format.ts";
+import {
+  isMachine,
+  isNode,
+  managed,
+  type PlanJson,
+  planChanges,
+  type ResourceChange,
+} from "./plan-changes.ts";
+import { profileFlag } from "./profile-flag.ts";
+import type { Where } from "./terraform-errors.ts";
+
+const JOURNAL = "aws_ebs_volume.journal";
+
+/**
+ * Nodes' state is on them and nowhere else, and the journal has what they have not got yet. `destroy` is another matter.
+ * @throws UserError where no node that there is would be left with what it holds, or the journal would be lost
+ */
+export function refuseLosingData(plan: PlanJson): void {
+  const nodes = managed(plan).filter(
+    (resource) =>
+      isMachine(resource) &&
+      isNode(resource.name) &&
+      resource.change.before !== null &&
+      resource.action_reason !== NEVER_WHOLE,
+  );
+  const journal = managed(plan).find(({ address }) => address === JOURNAL);
+  if (journal) refuseSmaller(journal);
+  if (nodes.length === 0) return;
+  const lost = nodes.filter(({ change }) => change.actions.includes("delete"));
+  if (lost.length === nodes.length) throw noNodeLeft(lost);
+  if (journal?.change.before && journal.change.actions.includes("delete")) throw journalLost(journal);
+}
+
+/**
+ * With the credentials of another account, or another region, nothing of a cluster is there: it would be made a second
+ * time, or be forgotten.
+ * @throws UserError where the state knows of machines, and AWS of none of them
+ */
+export function refuseOtherAccount(
+  plan: PlanJson,
+  { profile, region }: Pick<Where, "profile" | "region">,
+): void {
+  const gone = (plan.resource_drift ?? []).filter(
+    (drift) => isMachine(drift) && drift.change.actions.includes("delete"),
+  );
+  const left = managed(plan).some((change) => isMachine(change) && change.change.before !== null);
+  if (gone.length === 0 || left) return;
+  throw new UserError(
+    `expected the cluster's ${plural(gone.length, "machine")} in this account and ${region}, got none of them`,
+    {
+      code: "aws_other_account",
+      problems: gone.map(({ address, change }) => `${address} ${change.before?.id ?? ""}: not there`),
+      next: [
+        `aws sts get-caller-identity${profileFlag(profile)}   # is it the account that the cluster is in?`,
+        "docs/aws.md tells what to do if somebody removed the machines by hand",
+      ],
+    },
+  );
+}
+
+/**
+ * AWS puts the key on a machine when it makes it, and never again: with another one nobody would reach them all.
+ * @throws UserError where machines are there that have another key
+ */
+export function refuseOtherKey(plan: PlanJson, file: string): void {
+  const there = managed(plan).filter(({ change }) => change.before !== null);
+  const other = there.some(
+    ({ type, change }) => type === "aws_key_pair" && change.actions.includes("create"),
+  );
+  if (!other || !there.some(isMachine)) return;
+  throw new UserError(`expected the key that the cluster's machines know, got another one (${file})`, {
+    code: "ssh_key_differs",
+    next: [
+      `copy ${dirname(file)} from where the cluster was deployed, over the one here; then the same command again`,
+      "lbctl destroy needs no key",
+    ],
+  });
+}
+
+/** Terraform stopped while it made this one: nothing is on it. */
+const NEVER_WHOLE = "replace_because_tainted";
+
+function refuseSmaller({ change: { actions, before, after } }: ResourceChange): void {
+  const [there, wanted] = [Number(before?.size), Number(after?.size)];
+  if (!actions.includes("update") || !(wanted < there)) return;
+  throw new UserError(
+    `expected a journal of at least the ${there} GiB that it has, got aws/journal/size: ${wanted}`,
+    {
+      code: "aws_journal_would_shrink",
+      next: [`set aws: { journal: { size: ${there} } } in lbctl.yaml: a volume of AWS can only grow`],
+    },
+  );
+}
+
+function noNodeLeft(lost: readonly ResourceChange[]): UserError {
+  return new UserError(
+    "expected a node to stay, got a plan that replaces or removes all of them and their data",
+    {
+      code: "aws_would_lose_all_nodes",
+      problems: lines(lost),
+      next: [
+        "take back the change of lbctl.yaml that causes it (aws/image, aws/network and aws/region replace machines)",
+        "docs/aws.md tells how to replace machines one by one; lbctl destroy, if the data may go",
+      ],
+    },
+  );
+}
+
+function journalLost(journal: ResourceChange): UserError {
+  return new UserError(
+    "expected the journal to stay, got a plan that replaces or removes its volume, with all writes in it and its keys",
+    {
+      code: "aws_would_lose_journal",
+      problems: lines([journal]),
+      next: [
+        "take back the change of lbctl.yaml that causes it (a volume stays in its zone: aws/network/publicSubnet must be in the same)",
+        "docs/aws.md tells how to keep a snapshot of it; lbctl destroy, if the data may go",
+      ],
+    },
+  );
+}
+
+function lines(changes: readonly ResourceChange[]): string[] {
+  return planChanges({ resource_changes: changes }).map(
+    ({ action, what, detail }) => `${action} ${what}: ${detail}`,
+  );
+}

@@ -1,0 +1,68 @@
+/** Another checkout, another account, another machine, another version: whoever goes on with a cluster. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { suite, test } from "node:test";
+import { UserError } from "../../../cli/errors.ts";
+import { AWS_PROVIDER_VERSION } from "../../../infra/provider-version.ts";
+import { bedOf, S3, stateOf } from "./bed.ts";
+
+test("after an update of lbctl the lock file is that of its version of the provider", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.plan(bed.config(1), bed.yes);
+  const file = join(stateOf(bed.config(1)).dir, "terraform/.terraform.lock.hcl");
+  const lock = await readFile(file, "utf8");
+  await writeFile(file, lock.replaceAll(AWS_PROVIDER_VERSION, "6.0.0"));
+  await bed.target.plan(bed.config(1), bed.yes);
+  assert.equal(await readFile(file, "utf8"), lock);
+});
+
+test("in another account nothing is made a second time, and nothing forgotten", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  const before = await bed.left();
+  bed.env({ STAND_IN_OTHER_ACCOUNT: "yes" });
+  for (const how of ["deploy", "scale", "plan"] as const)
+    await assert.rejects(bed.target[how](bed.config(2), bed.yes), { code: "aws_other_account" });
+  await assert.rejects(bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), {
+    code: "aws_other_account",
+  });
+  assert.deepEqual(await bed.left(), before);
+  assert.ok(existsSync(join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate")));
+});
+
+test("without the tools that lead to machines none is made", async (t) => {
+  const bed = await bedOf(t);
+  const path = process.env.PATH ?? "";
+  const without = path.split(delimiter).filter((dir) => !dir.endsWith("stand-in-plugin"));
+  bed.env({ PATH: without.join(delimiter) });
+  await assert.rejects(bed.target.deploy(bed.config(1), bed.yes), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.equal(error.code, "session_tools_missing");
+    assert.match(error.next.join("\n"), /session-manager-working-with-install-plugin/);
+    return true;
+  });
+  assert.equal(existsSync(join(stateOf(bed.config(1)).dir, "terraform/terraform.tfstate")), false);
+});
+
+suite("with the state in S3, from another checkout", () => {
+  test("without the machines' key: deploy, scale and plan are refused, and no machine gets another", async (t) => {
+    const bed = await bedOf(t, S3);
+    await bed.target.deploy(bed.config(1), bed.yes);
+    await bed.anotherCheckout();
+    for (const how of ["deploy", "scale", "plan"] as const)
+      await assert.rejects(bed.target[how](bed.config(1), bed.yes), { code: "ssh_key_differs" });
+    assert.equal((await bed.left()).filter((address) => address === "aws_instance.app1").length, 1);
+  });
+
+  test("destroy needs no key, and leaves nothing", async (t) => {
+    const bed = await bedOf(t, S3);
+    await bed.target.deploy(bed.config(2), bed.yes);
+    await bed.anotherCheckout();
+    assert.equal(bed.target.isElsewhere?.(bed.config(2)), true);
+    assert.equal(await bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), true);
+    assert.deepEqual(await bed.left(), []);
+    assert.equal(await bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), false, "gone");
+  });
+});

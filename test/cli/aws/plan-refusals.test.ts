@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { refuseLosingData } from "../../../cli/aws/plan-refusals.ts";
+import { UserError } from "../../../cli/errors.ts";
+import { resource } from "./plan.ts";
+
+test("a plan that leaves no node with its data is refused", () => {
+  const before = { instance_type: "t3.small" };
+  const plan = {
+    resource_changes: [
+      resource("aws_instance.balancer", ["no-op"], { before }),
+      resource("aws_instance.app1", ["delete", "create"], { before, replace_paths: [["subnet_id"]] }),
+      resource("aws_instance.app2", ["delete"], { before }),
+      resource("aws_instance.app3", ["create"]),
+    ],
+  };
+  assert.throws(
+    () => refuseLosingData(plan),
+    (error) => {
+      assert.ok(error instanceof UserError);
+      assert.equal(error.code, "aws_would_lose_all_nodes");
+      assert.deepEqual(error.problems, [
+        "replace aws_instance.app1: another subnet_id",
+        "remove aws_instance.app2: t3.small",
+      ]);
+      return true;
+    },
+  );
+});
+
+const STAYS = resource("aws_instance.app1", ["no-op"], { before: { instance_type: "t3.small" } });
+const journalOf = (size: number) => ({ size, availability_zone: "eu-central-1a" });
+
+for (const actions of [["delete", "create"], ["create", "delete"], ["delete"]]) {
+  test(`a plan that loses the journal (${actions.join(", ")}) while nodes stay is refused`, () => {
+    const journal = resource("aws_ebs_volume.journal", actions, {
+      before: journalOf(20),
+      replace_paths: [["availability_zone"]],
+    });
+    assert.throws(
+      () => refuseLosingData({ resource_changes: [STAYS, journal] }),
+      (error) => {
+        assert.ok(error instanceof UserError);
+        assert.equal(error.code, "aws_would_lose_journal");
+        assert.deepEqual(error.problems, [
+          actions.length === 2
+            ? "replace aws_ebs_volume.journal: another availability_zone"
+            : "remove aws_ebs_volume.journal: 20 GiB",
+        ]);
+        assert.match(error.next.join("\n"), /take back the change/);
+        return true;
+      },
+    );
+  });
+}
+
+test("a journal may go where no node has been made yet", () => {
+  const journal = resource("aws_ebs_volume.journal", ["delete", "create"], { before: journalOf(20) });
+  const node = resource("aws_instance.app1", ["create"]);
+  assert.doesNotThrow(() => refuseLosingData({ resource_changes: [node, journal] }));
+});
+
+test("a smaller journal is refused, before AWS would: a volume only grows", () => {
+  const journal = resource("aws_ebs_volume.journal", ["update"], {
+    before: journalOf(20),
+    after: journalOf(10),
+  });
+  for (const nodes of [[STAYS], []]) {
+    assert.throws(() => refuseLosingData({ resource_changes: [...nodes, journal] }), {
+      code: "aws_journal_would_shrink",
+      message: "expected a journal of at least the 20 GiB that it has, got aws/journal/size: 10",
+    });
+  }
+});
+
+test("a journal that grows, or whose tags change, is fine", () => {
+  for (const after of [journalOf(40), { ...journalOf(20), tags: {} }]) {
+    const journal = resource("aws_ebs_volume.journal", ["update"], { before: journalOf(20), after });
+    assert.doesNotThrow(() => refuseLosingData({ resource_changes: [STAYS, journal] }));
+  }
+});
+
+test("a plan that makes nodes, and one that leaves some with their data, are fine", () => {
+  const lost = resource("aws_instance.app2", ["delete"], { before: { instance_type: "t3.small" } });
+  for (const changes of [[resource("aws_instance.app1", ["create"])], [STAYS, lost]]) {
+    assert.doesNotThrow(() => refuseLosingData({ resource_changes: changes }));
+  }
+});

@@ -1,0 +1,97 @@
+/** Machines that come, go and are replaced, and the nodes on them. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { bedOf, stateOf } from "./bed.ts";
+
+test("scale down: nodes leave the balancer while their machines are there, then those go", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(5), bed.yes);
+  bed.installed.length = 0;
+  await bed.target.scale(bed.config(3), bed.yes);
+  assert.deepEqual(bed.installed, ["scale to 3 i-app1-1 i-app2-1 i-app3-1 i-app4-1 i-app5-1"]);
+});
+
+test("scale up: the others' machines are as they were", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  bed.installed.length = 0;
+  const changes = await bed.target.scale(bed.config(3), bed.yes);
+  assert.deepEqual(
+    changes.map(({ action, what }) => `${action} ${what}`),
+    ["create aws_instance.app2", "create aws_instance.app3"],
+  );
+  assert.deepEqual(bed.installed, ["scale to 3 i-app1-1 i-app2-1 i-app3-1"]);
+});
+
+test("scale without a yes: what is wanted stays as it was, and no plan is left to be applied", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  const begun: string[] = [];
+  const context = { ...bed.yes, yes: false, begin: async () => void begun.push("begun") };
+  await assert.rejects(bed.target.scale(bed.config(3), context), { code: "not_confirmed" });
+  assert.deepEqual(begun, []);
+  assert.equal(existsSync(join(stateOf(bed.config(3)).dir, "terraform/deploy.tfplan")), false);
+});
+
+test("scale with a yes: what is wanted is on record before the first machine is made", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  const state = join(stateOf(bed.config(1)).dir, "terraform/terraform.tfstate");
+  const there: boolean[] = [];
+  const begin = async () => void there.push((await readFile(state, "utf8")).includes("aws_instance.app3"));
+  await bed.target.scale(bed.config(3), { ...bed.yes, begin });
+  assert.deepEqual(there, [false]);
+});
+
+test("only machines that are new, or start anew, are waited for", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  assert.deepEqual(bed.waitedFor.splice(0), ["balancer", "app1"]);
+  await bed.installs(1);
+  await bed.target.scale(bed.config(2), bed.yes);
+  assert.deepEqual(bed.waitedFor.splice(0), ["app2"]);
+  await bed.installs(2);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  assert.deepEqual(bed.waitedFor, []);
+  const { aws } = bed.config(2);
+  await bed.target.deploy({ ...bed.config(2), aws: { ...aws, appType: "t3.large" } }, bed.yes);
+  assert.deepEqual(bed.waitedFor, ["app1", "app2"]);
+});
+
+test("a node whose machine is replaced is drained before that", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  await bed.installs(2);
+  const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
+  const state = JSON.parse(await readFile(file, "utf8"));
+  state["aws_instance.app2"].values.ami = "ami-of-before";
+  await writeFile(file, JSON.stringify(state));
+  bed.installed.length = 0;
+  await bed.target.deploy(bed.config(2), bed.yes);
+  assert.deepEqual(bed.installed, ["POST /api/nodes/app2/drain i-app2-1", "deploy i-app1-1 i-app2-2"]);
+});
+
+test("where the balancer's machine is replaced as well, nobody is there to drain for", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  await bed.installs(2);
+  const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
+  const state = JSON.parse(await readFile(file, "utf8"));
+  for (const name of ["balancer", "app2"]) state[`aws_instance.${name}`].values.ami = "ami-of-before";
+  await writeFile(file, JSON.stringify(state));
+  bed.installed.length = 0;
+  await bed.target.deploy(bed.config(2), bed.yes);
+  assert.deepEqual(bed.installed, ["deploy i-app1-1 i-app2-2"]);
+});
+
+test("scale refuses while other changes wait for a deploy", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  const other = { ...bed.config(2), aws: { ...bed.config(2).aws, appType: "t3.large" } };
+  await assert.rejects(bed.target.checkScale(other, 3, bed.yes), /other changes that wait for a deploy/);
+  await bed.target.checkScale(bed.config(2), 3, bed.yes);
+  assert.equal(bed.installed.at(-1), "checkScale 2", "no more machines than there are can be looked at");
+});
