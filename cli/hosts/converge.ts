@@ -9,7 +9,7 @@ import type { Change, ChangeContext } from "../target.ts";
 import { nodeNames, proxySettings } from "../tools/proxy-config.ts";
 import { urlHost } from "../tools/url-host.ts";
 import { adminAccess, Deployment } from "./deployment.ts";
-import { nodeGoal } from "./goal.ts";
+import { machinesOnRecord, nodeGoal } from "./goal.ts";
 import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
@@ -79,7 +79,7 @@ async function converge(
   const apps = wantedApps(work);
   await makeStateDir(work.state);
   const local = await readRecord(work.state);
-  const prepared = await prepare(work, withLeaving(work, apps, local), context);
+  const prepared = await prepare(work, local, (record) => withOthers(work, apps, record), context);
   return await withSession(work, command, async (session, signal) => {
     const record = recordOf(work, session.deployed, local);
     refuseHalfDestroyed(record);
@@ -135,7 +135,7 @@ export function refuseUnseenRemoval(
     problems: gone.map(({ name, url }) => `${name} (${url}) was added from elsewhere`),
     next: [
       `get the newer lbctl.yaml, or set nodes: ${record.nodes.length} and list their hosts, then: lbctl deploy`,
-      `or drain and remove them: lbctl scale --nodes ${apps.length}`,
+      `if they are to go, afterwards: lbctl scale --nodes ${apps.length}, which drains before it removes`,
     ],
   });
 }
@@ -161,16 +161,13 @@ export function wantedApps({ machines, config }: HostsWork): readonly Machine[] 
   return machinesFor(machines, config.nodes ?? machines.apps.length);
 }
 
-/** Those that run a node now are looked at, too: something is to be stopped there. */
-export function withLeaving(
+/** Those that run a node now, or that a command was stopped at, are looked at, too: something is to be stopped there. */
+export function withOthers(
   { machines }: HostsWork,
   apps: readonly Machine[],
   record: HostsRecord | null,
 ): readonly Machine[] {
-  const leaving = machines.apps.filter(
-    (machine) => !apps.includes(machine) && record?.nodes.some(({ address }) => address === machine.identity),
-  );
-  return [...apps, ...leaving];
+  return [...new Set([...apps, ...machinesOnRecord(machines, record)])];
 }
 
 /** The host's own word for what is there; the state directory may be another operator's, or old. */

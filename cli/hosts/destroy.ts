@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { ChangeContext, DestroyOptions } from "../target.ts";
 import { recordOf } from "./converge.ts";
 import { Deployment } from "./deployment.ts";
-import type { Machine } from "./machines.ts";
+import { machinesOnRecord } from "./goal.ts";
 import { prepare, siteOf } from "./prepare.ts";
-import { type HostsRecord, readRecord } from "./record.ts";
+import { readRecord } from "./record.ts";
 import { currentRelease, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
 import type { HostsWork } from "./work.ts";
@@ -17,9 +17,15 @@ export async function destroyHosts(
   { keepData }: DestroyOptions,
   context: ChangeContext,
 ): Promise<boolean> {
-  const { config, state } = work;
+  const { config, state, machines } = work;
   const local = await readRecord(state);
-  const prepared = await prepare(work, appsOf(work, local), context, "remove");
+  const prepared = await prepare(
+    work,
+    local,
+    (record) => machinesOnRecord(machines, record),
+    context,
+    "remove",
+  );
   const command = keepData ? "destroy --keep-data" : "destroy";
   const destroyed = await withSession(work, command, async (session, signal) => {
     if (!local && !session.deployed) return false;
@@ -28,7 +34,7 @@ export async function destroyHosts(
     const release = record.releases
       ? releaseOf(config, state, record.releases)
       : currentRelease(config, state);
-    const apps = appsOf(work, session.deployed ?? local);
+    const apps = machinesOnRecord(machines, session.deployed ?? local);
     const site = { ...siteOf(work, prepared, apps, release, context), signal };
     await using deployment = new Deployment(site, session, record);
     await deployment.render(record.nodes, apps);
@@ -51,17 +57,4 @@ export async function destroyHosts(
   const left = await readdir(parent).catch(() => ["?"]);
   if (left.length === 0) await rm(parent, { recursive: true });
   return destroyed;
-}
-
-/** Machines that lbctl put something on, and no other: what is on a host that was listed or refused may be anybody's. */
-export function appsOf(
-  { machines }: Pick<HostsWork, "machines">,
-  record: HostsRecord | null,
-): readonly Machine[] {
-  const ours = new Set([
-    ...(record?.nodes ?? []).map(({ address }) => address),
-    ...(record?.entering ?? []),
-    ...(record?.leaving ?? []),
-  ]);
-  return machines.apps.filter(({ identity }) => ours.has(identity));
 }

@@ -4,7 +4,7 @@ import type { Status } from "../../proxy/api.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { urlHost } from "../tools/url-host.ts";
-import type { Machine } from "./machines.ts";
+import type { Machine, Machines } from "./machines.ts";
 import { type HostsRecord, type RecordedNode, type Releases, sameReleases } from "./record.ts";
 
 export interface NodeGoal {
@@ -30,6 +30,30 @@ export function nodeGoal(record: HostsRecord, apps: readonly Machine[]): NodeGoa
       return machine !== undefined && machine.identity !== address;
     }),
   };
+}
+
+/** Listed machines that lbctl put something on, or began to: what is on any other may be anybody's. */
+export function machinesOnRecord(
+  { apps }: Pick<Machines, "apps">,
+  record: Pick<HostsRecord, "nodes" | "entering" | "leaving"> | null,
+): readonly Machine[] {
+  if (!record) return [];
+  const { nodes, entering, leaving } = record;
+  const ours = new Set([...nodes.map(({ address }) => address), ...entering, ...leaving]);
+  return apps.filter(({ identity }) => ours.has(identity));
+}
+
+/** Of these, machines that an earlier command was stopped at and that are no nodes now, nor to be: they are cleaned. */
+export function leftBehind(
+  machines: Pick<Machines, "apps">,
+  record: HostsRecord,
+  apps: readonly Machine[],
+): readonly Machine[] {
+  const used = new Set([
+    ...record.nodes.map(({ address }) => address),
+    ...apps.map(({ identity }) => identity),
+  ]);
+  return machinesOnRecord(machines, record).filter(({ identity }) => !used.has(identity));
 }
 
 /** In the order of the pool, those that leave last. */

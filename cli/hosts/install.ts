@@ -11,7 +11,7 @@ import { plural } from "../tools/format.ts";
 import type { Step } from "../ui.ts";
 import { waitFor } from "../wait.ts";
 import type { Deployment } from "./deployment.ts";
-import { nodeGoal, nodesFor, refuseOnlyNewUrls, releaseToGoBackTo } from "./goal.ts";
+import { leftBehind, nodeGoal, nodesFor, refuseOnlyNewUrls, releaseToGoBackTo } from "./goal.ts";
 import { machinesOf } from "./install-machines.ts";
 import { settingsDigest } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
@@ -37,13 +37,18 @@ export async function installOn(
   const rolled = (await serves(deployment, status)) ? goal.staying : [];
   const atOnce = site.apps.filter((machine) => !rolled.includes(machine));
   refuseUnknownData(deployment.record, site.facts, goal.entering);
+  const left = leftBehind(site.machines, deployment.record, site.apps);
   await deployment.save({
     installing: site.release.names,
     rollingBack,
     entering: goal.entering.map(({ identity }) => identity),
-    leaving: [...goal.leaving, ...goal.replaced].map(({ address }) => address),
+    leaving: [
+      ...[...goal.leaving, ...goal.replaced].map(({ address }) => address),
+      ...left.map(({ identity }) => identity),
+    ],
   });
   await context.begin?.();
+  if (left.length > 0) await ui.steps([cleaning(deployment, left)]);
   if (goal.replaced.length > 0) await ui.steps([removal(deployment, goal.replaced, goal.staying)]);
   const wanted = nodesFor(site.config, deployment.record, site.apps);
   const machines = [...site.apps, ...machinesOf(goal.leaving, site)];
@@ -113,6 +118,19 @@ async function lookAtBalancer(deployment: Deployment): Promise<Status | "hangs" 
     if (error instanceof Hung) return releases === null ? null : "hangs";
     throw error;
   }
+}
+
+/** What a command that was stopped had put on machines that are not wanted any more. */
+function cleaning(deployment: Deployment, left: readonly Machine[]): Step {
+  const names = left.map(nameOf);
+  return {
+    title: `Clean ${names.join(", ")}`,
+    run: async (say) => {
+      const { record, site } = deployment;
+      await deployment.render(record.nodes, [...site.apps, ...left]);
+      await deployment.play({ playbook: "destroy", limit: names, variables: { keep_data: false }, say });
+    },
+  };
 }
 
 /** All at the same time: they serve nobody. */

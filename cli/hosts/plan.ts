@@ -1,13 +1,13 @@
 /** What deploy would change: Ansible's check mode, with what would be in files before and after. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ClusterConfig } from "../cluster-config.ts";
 import { makeStateDir } from "../state.ts";
 import type { Change, ChangeContext } from "../target.ts";
-import { recordOf, refuseHalfDestroyed, refuseUnseenRemoval, wantedApps, withLeaving } from "./converge.ts";
+import { recordOf, refuseHalfDestroyed, refuseUnseenRemoval, wantedApps, withOthers } from "./converge.ts";
 import { writeInventory } from "./deployment.ts";
-import { type NodeGoal, nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
+import { leftBehind, type NodeGoal, nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
 import { refuseUnknownData } from "./install.ts";
+import type { Machine } from "./machines.ts";
 import { runPlaybook } from "./playbook.ts";
 import { deployedOn, ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
 import { type HostsRecord, readRecord } from "./record.ts";
@@ -18,7 +18,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
   const apps = wantedApps(work);
   await makeStateDir(work.state);
   const local = await readRecord(work.state);
-  const prepared = await prepare(work, withLeaving(work, apps, local), context);
+  const prepared = await prepare(work, local, (known) => withOthers(work, apps, known), context);
   const theirs = deployedOn(prepared.facts);
   const record = recordOf(work, theirs, local);
   const goal = nodeGoal(record, apps);
@@ -36,7 +36,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
     };
     const nodes = nodesFor(work.config, record, apps);
     await writeInventory(site, nodes, apps);
-    const changes: Change[] = theirs || local ? nodeChanges(record, goal, work.config) : [];
+    const changes: Change[] = theirs || local ? nodeChanges(record, goal, work, apps) : [];
     for (const playbook of ["hosts", "apps", "balancer", "monitoring"] as const) {
       const variables = { lb_app_serial: apps.length };
       await context.ui.steps([
@@ -77,7 +77,8 @@ function changeOf({
 function nodeChanges(
   record: HostsRecord,
   { entering, leaving, replaced }: NodeGoal,
-  config: ClusterConfig,
+  { config, machines }: HostsWork,
+  apps: readonly Machine[],
 ): Change[] {
   const gone = [...leaving, ...replaced];
   return [
@@ -86,6 +87,13 @@ function nodeChanges(
         action: "remove",
         what: name,
         detail: `${url}, drained first, then its data is deleted`,
+      }),
+    ),
+    ...leftBehind(machines, record, apps).map(
+      ({ name, address }): Change => ({
+        action: "remove",
+        what: name,
+        detail: `${address}, where a command was stopped before it was a node`,
       }),
     ),
     ...nodesFor(config, record, entering).map(

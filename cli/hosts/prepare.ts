@@ -21,14 +21,18 @@ export interface Prepared {
   readonly nodeBinaries: Site["nodeBinaries"];
 }
 
-/** @param apps machines that run app servers, or are to */
+/**
+ * @param local what the state directory knows of the cluster; the balancer's host may know of more machines
+ * @param appsOf machines that run app servers, or are to, by what is deployed
+ */
 export async function prepare(
   work: HostsWork,
-  apps: readonly Machine[],
+  local: HostsRecord | null,
+  appsOf: (record: HostsRecord | null) => readonly Machine[],
   { ui }: ChangeContext,
   purpose: Purpose = "install",
 ): Promise<Prepared> {
-  const machines = allMachines(work.machines, apps);
+  const machines = allMachines(work.machines, appsOf(local));
   const { signal } = work;
   let facts: readonly Facts[] = [];
   let ansible = "";
@@ -41,6 +45,8 @@ export async function prepare(
       title: `Look at ${plural(machines.length, "host")}`,
       run: async () => {
         facts = await probe(work, machines, purpose);
+        const more = appsOf(deployedOn(facts)).filter((machine) => !machines.includes(machine));
+        facts = [...facts, ...(await probe(work, more, purpose))];
       },
     },
     {

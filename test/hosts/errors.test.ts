@@ -150,8 +150,13 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     async () => {
       const app = ownApp(cluster, "one more");
       cluster.write(1, { apps: [LAST(cluster)], app, proxy, adminAddresses: [] });
-      host.shell("mount -t tmpfs -o size=64k none /opt/lbctl/app/releases");
-      const error = await refusal(cluster).finally(() => host.shell("umount /opt/lbctl/app/releases"));
+      const releases = "/opt/lbctl/app/releases";
+      // With what is there, and room for less than the app.
+      const size = "$(($(du -sk /run/r | cut -f 1) + 12))k";
+      host.shell(
+        `cp -a ${releases} /run/r && mount -t tmpfs -o size=${size} none ${releases} && cp -a /run/r/. ${releases}`,
+      );
+      const error = await refusal(cluster).finally(() => host.shell(`umount ${releases}; rm -r /run/r`));
       assert.equal(error.code, "disk_full");
       assert.match(error.problems.join("\n"), /No space left on device/);
       await cluster.ok("deploy");
@@ -197,6 +202,33 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     await cluster.ok("deploy");
     assert.equal(await login(cluster.url, "ada", "second"), 200);
   });
+
+  await t.test(
+    "what a killed scale left on a host that is not wanted any more is gone after the next deploy",
+    async () => {
+      const second = cluster.lab.hosts.at(-2)?.address ?? "";
+      const other = new LabHost(cluster.lab.hosts.length - 1);
+      const write = () =>
+        cluster.write(1, {
+          apps: [LAST(cluster), second],
+          app: ownApp(cluster, "a newer"),
+          proxy,
+          adminAddresses: [],
+        });
+      write();
+      const runs = () => other.shell("systemctl is-active lb-app || true") === "active\n";
+      await killedIn(cluster, ["scale", "--nodes", "2"], runs);
+      write();
+      await cluster.ok("deploy");
+      assert.equal(
+        other.shell(
+          "ls -d /opt/lbctl /etc/systemd/system/lb-app.service /var/lib/lb-app 2>/dev/null || true",
+        ),
+        "",
+      );
+      assert.equal(await login(cluster.url, "ada", "second"), 200);
+    },
+  );
 
   await t.test(
     "a destroy that was killed is gone on with by destroy, from elsewhere too, and by no deploy",

@@ -9,8 +9,9 @@ import {
   refuseUnseenRemoval,
   releaseBefore,
 } from "../../../cli/hosts/converge.ts";
-import { appsOf } from "../../../cli/hosts/destroy.ts";
 import {
+  leftBehind,
+  machinesOnRecord,
   nodeGoal,
   nodesFor,
   nodeUrl,
@@ -18,7 +19,7 @@ import {
   releaseToGoBackTo,
 } from "../../../cli/hosts/goal.ts";
 import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
-import { machinesFor } from "../../../cli/hosts/machines.ts";
+import { type Machine, machinesFor } from "../../../cli/hosts/machines.ts";
 import type { HostsRecord } from "../../../cli/hosts/record.ts";
 import { type Release, refuseMissing } from "../../../cli/hosts/releases.ts";
 import type { Status } from "../../../proxy/api.ts";
@@ -320,11 +321,24 @@ test("a cluster whose data is deleted in part is destroyed to its end, and not d
 
 test("destroy is for the machines of the record, and for no other that is listed", () => {
   const work = hostsWork(clusterConfig({ nodes: 3 }));
-  const names = (record: HostsRecord | null) => appsOf(work, record).map(({ name }) => name);
+  const names = (record: HostsRecord | null) =>
+    machinesOnRecord(work.machines, record).map(({ name }) => name);
   assert.deepEqual(names(recordWith({ app1: "10.0.0.11" })), ["app1"]);
   assert.deepEqual(names(recordWith({ app1: "10.0.0.11" }, { entering: ["10.0.0.13"] })), ["app1", "app3"]);
   assert.deepEqual(names(recordWith({}, { leaving: ["10.0.0.12"] })), ["app2"]);
   assert.deepEqual(names(null), []);
+});
+
+test("what a command was stopped at, and nobody wants any more, is cleaned; nodes, and hosts of others, are not", () => {
+  const { machines } = hostsWork(clusterConfig({ nodes: 3 }));
+  const record = recordWith({ app1: "10.0.0.11" }, { entering: ["10.0.0.12"], leaving: ["10.0.0.11"] });
+  const names = (apps: readonly Machine[], of = record) =>
+    leftBehind(machines, of, apps).map(({ name }) => name);
+  assert.deepEqual(names(machines.apps.slice(0, 1)), ["app2"]);
+  assert.deepEqual(names(machines.apps.slice(0, 2)), [], "it is to be a node after all");
+  assert.deepEqual(names([]), ["app2"], "a node leaves by the balancer");
+  assert.deepEqual(names(machines.apps.slice(0, 1), recordWith({}, { leaving: ["10.0.0.13"] })), ["app3"]);
+  assert.deepEqual(names([], recordWith({}, { entering: ["10.9.9.9"] })), [], "it is not listed any more");
 });
 
 test("the release before is one that answered", () => {
