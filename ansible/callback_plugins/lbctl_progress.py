@@ -100,6 +100,10 @@ def _named(task):
 
 
 def _message(values):
+    # The module unarchive keeps to itself what tar said.
+    unpacking = values.get("extract_results") or {}
+    if isinstance(unpacking, dict) and unpacking.get("err"):
+        return str(unpacking["err"]).strip()[:LONGEST]
     for key in ("msg", "stderr", "module_stderr", "stdout", "reason"):
         text = str(values.get(key) or "").strip()
         if text and not (key == "msg" and text in ("MODULE FAILURE", "non-zero return code")):

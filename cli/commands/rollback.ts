@@ -1,11 +1,11 @@
-import { BaseCommand, configFlag, jsonFlag, verboseFlag } from "../command.ts";
+import { BaseCommand, configFlag, jsonFlag, verboseFlag, yesFlag } from "../command.ts";
 
 export class Rollback extends BaseCommand {
   static override summary = "Go back to the release that ran before, one node at a time.";
   static override description =
     "For target hosts: the releases are kept there side by side, and the journal of a release can be read by the one before it. The two change places: another rollback goes forth again to the release that this one left, not further back.";
   static override examples = ["<%= config.bin %> rollback"];
-  static override flags = { verbose: verboseFlag, config: configFlag, json: jsonFlag };
+  static override flags = { verbose: verboseFlag, yes: yesFlag, config: configFlag, json: jsonFlag };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Rollback);

@@ -9,7 +9,8 @@ import type { Change, ChangeContext } from "../target.ts";
 import { nodeNames, proxySettings } from "../tools/proxy-config.ts";
 import { urlHost } from "../tools/url-host.ts";
 import { adminAccess, Deployment } from "./deployment.ts";
-import { machinesOnRecord, nodeGoal } from "./goal.ts";
+import { machinesOnRecord } from "./goal.ts";
+import { confirmRemoval, refuseHalfDestroyed, refuseRemoval, unseenNodes } from "./guards.ts";
 import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
@@ -39,7 +40,7 @@ export function deployHosts(work: HostsWork, context: ChangeContext): Promise<re
 /** With the release that runs, or that a rollback, cut in its middle, goes back to. */
 export function scaleHosts(work: HostsWork, context: ChangeContext): Promise<readonly Change[]> {
   const { config, state } = work;
-  return converge(work, context, `scale --nodes ${config.nodes}`, ({ releases, installing, rollingBack }) => {
+  return converge(work, context, "scale", ({ releases, installing, rollingBack }) => {
     const names = rollingBack ? (installing ?? releases) : releases;
     return names ? releaseOf(config, state, names) : currentRelease(config, state);
   });
@@ -73,9 +74,10 @@ export function releaseBefore(record: HostsRecord): Releases | null {
 async function converge(
   work: HostsWork,
   context: ChangeContext,
-  command: string,
+  how: "deploy" | "scale" | "rollback",
   choose: Choose,
 ): Promise<readonly Change[]> {
+  const command = how === "scale" ? `scale --nodes ${work.config.nodes}` : how;
   const apps = wantedApps(work);
   await makeStateDir(work.state);
   const local = await readRecord(work.state);
@@ -85,67 +87,11 @@ async function converge(
     refuseHalfDestroyed(record);
     const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
     checkRelease(site);
-    if (command === "rollback") refuseRemoval(record, apps, work.machines.apps);
-    if (command === "deploy") refuseUnseenRemoval(record, apps, local);
+    if (how === "rollback") refuseRemoval(record, apps, work.machines.apps);
+    await confirmRemoval(unseenNodes(record, apps, local, how), command, context);
     await ensureAdminPassword(work, prepared.facts);
     await using deployment = new Deployment(site, session, record);
-    return await installOn(deployment, context, command === "rollback");
-  });
-}
-
-/** @throws UserError in a rollback that would delete a node's data: nobody means that who brings a release back */
-export function refuseRemoval(
-  record: HostsRecord,
-  apps: readonly Machine[],
-  listed: readonly Machine[],
-): void {
-  // One that is listed no more, or has another in its place, was given up on purpose: its host is gone.
-  const gone = nodeGoal(record, apps)
-    .leaving.filter(({ address }) => listed.some(({ identity }) => identity === address))
-    .map(({ name }) => name);
-  if (gone.length === 0) return;
-  throw new UserError(
-    `expected every node to stay in a rollback, got lbctl.yaml without ${gone.join(", ")}`,
-    {
-      code: "nodes_would_go",
-      next: [
-        `set nodes: ${record.nodes.length} in lbctl.yaml again, then: lbctl rollback`,
-        "afterwards: lbctl scale, which drains before it removes",
-      ],
-    },
-  );
-}
-
-/**
- * @param local what the state directory knows of the cluster
- * @throws UserError where a deploy would delete nodes that somebody else added: lbctl.yaml is older than they are
- */
-export function refuseUnseenRemoval(
-  record: HostsRecord,
-  apps: readonly Machine[],
-  local: HostsRecord | null,
-): void {
-  const gone = nodeGoal(record, apps).leaving.filter(
-    ({ address }) => !local?.nodes.some((node) => node.address === address),
-  );
-  if (gone.length === 0) return;
-  const names = gone.map(({ name }) => name).join(", ");
-  throw new UserError(`expected lbctl.yaml to have every node of the cluster, got one without ${names}`, {
-    code: "nodes_would_go",
-    problems: gone.map(({ name, url }) => `${name} (${url}) was added from elsewhere`),
-    next: [
-      `get the newer lbctl.yaml, or set nodes: ${record.nodes.length} and list their hosts, then: lbctl deploy`,
-      `if they are to go, afterwards: lbctl scale --nodes ${apps.length}, which drains before it removes`,
-    ],
-  });
-}
-
-/** @throws UserError where some of the data is deleted, and some is not */
-export function refuseHalfDestroyed({ destroying }: HostsRecord): void {
-  if (!destroying) return;
-  throw new UserError("expected a whole cluster, got one that a destroy stopped half-way through", {
-    code: "half_destroyed",
-    next: ["lbctl destroy   # goes on; then lbctl deploy begins anew"],
+    return await installOn(deployment, context, how === "rollback");
   });
 }
 

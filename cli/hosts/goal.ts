@@ -5,6 +5,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { urlHost } from "../tools/url-host.ts";
 import type { Machine, Machines } from "./machines.ts";
+import type { Facts } from "./probe.ts";
 import { type HostsRecord, type RecordedNode, type Releases, sameReleases } from "./record.ts";
 
 export interface NodeGoal {
@@ -54,6 +55,37 @@ export function leftBehind(
     ...apps.map(({ identity }) => identity),
   ]);
   return machinesOnRecord(machines, record).filter(({ identity }) => !used.has(identity));
+}
+
+/** Nodes that the balancer has forgotten: a command was stopped before it could write that down. */
+export function forgottenNodes(
+  { nodes, leaving }: HostsRecord,
+  status: Pick<Status, "nodes"> | null,
+): readonly RecordedNode[] {
+  if (!status || status.nodes.length === 0) return [];
+  const known = new Set(status.nodes.map(({ name }) => name));
+  return nodes.filter(({ name, address }) => leaving.includes(address) && !known.has(name));
+}
+
+/**
+ * Machines to enter that a command was stopped at while it installed or removed them: what they hold is old, and a node
+ * enters with nothing. One that the balancer still knows goes on with what it has.
+ */
+export function withOldData(
+  { entering, leaving }: HostsRecord,
+  facts: readonly Pick<Facts, "machine" | "hasAppData">[],
+  toEnter: readonly Machine[],
+  status: Pick<Status, "nodes"> | null,
+): readonly Machine[] {
+  if (!status) return [];
+  const ours = new Set([...entering, ...leaving]);
+  const known = new Set(status.nodes.map(({ name }) => name));
+  return toEnter.filter(
+    (machine) =>
+      ours.has(machine.identity) &&
+      !known.has(machine.name) &&
+      facts.some((found) => found.machine === machine && found.hasAppData),
+  );
 }
 
 /** In the order of the pool, those that leave last. */

@@ -11,7 +11,15 @@ import { plural } from "../tools/format.ts";
 import type { Step } from "../ui.ts";
 import { waitFor } from "../wait.ts";
 import type { Deployment } from "./deployment.ts";
-import { leftBehind, nodeGoal, nodesFor, refuseOnlyNewUrls, releaseToGoBackTo } from "./goal.ts";
+import {
+  forgottenNodes,
+  leftBehind,
+  nodeGoal,
+  nodesFor,
+  refuseOnlyNewUrls,
+  releaseToGoBackTo,
+  withOldData,
+} from "./goal.ts";
 import { machinesOf } from "./install-machines.ts";
 import { settingsDigest } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
@@ -30,15 +38,23 @@ export async function installOn(
 ): Promise<readonly Change[]> {
   const { ui } = context;
   const { site } = deployment;
-  const goal = nodeGoal(deployment.record, site.apps);
   const status = await lookAtBalancer(deployment);
-  refuseOnlyNewUrls(site.config, deployment.record, goal.staying, status === "hangs" ? null : status);
+  const known = status === "hangs" ? null : status;
+  const forgotten = forgottenNodes(deployment.record, known);
+  const record = {
+    ...deployment.record,
+    nodes: deployment.record.nodes.filter((node) => !forgotten.includes(node)),
+  };
+  const goal = nodeGoal(record, site.apps);
+  refuseOnlyNewUrls(site.config, record, goal.staying, known);
   // Where nobody is served yet, or any more, all of them at once: another app may be what brings them back.
   const rolled = (await serves(deployment, status)) ? goal.staying : [];
   const atOnce = site.apps.filter((machine) => !rolled.includes(machine));
-  refuseUnknownData(deployment.record, site.facts, goal.entering);
-  const left = leftBehind(site.machines, deployment.record, site.apps);
+  refuseUnknownData(record, site.facts, goal.entering);
+  const left = leftBehind(site.machines, record, site.apps);
+  const old = [...left, ...withOldData(record, site.facts, goal.entering, known)];
   await deployment.save({
+    nodes: record.nodes,
     installing: site.release.names,
     rollingBack,
     entering: goal.entering.map(({ identity }) => identity),
@@ -48,7 +64,7 @@ export async function installOn(
     ],
   });
   await context.begin?.();
-  if (left.length > 0) await ui.steps([cleaning(deployment, left)]);
+  if (old.length > 0) await ui.steps([cleaning(deployment, old)]);
   if (goal.replaced.length > 0) await ui.steps([removal(deployment, goal.replaced, goal.staying)]);
   const wanted = nodesFor(site.config, deployment.record, site.apps);
   const machines = [...site.apps, ...machinesOf(goal.leaving, site)];
@@ -68,7 +84,7 @@ export async function installOn(
     { title: "Wait until the balancer is ready", run: async () => untilReady(await deployment.ask()) },
   ]);
   const { takenOut } = deployment.record;
-  const out = goal.staying.filter(({ name }) => takenOut.includes(name));
+  const out = site.apps.filter(({ name }) => takenOut.includes(name));
   await ui.steps(await rollSteps(deployment, [...new Set([...rolled, ...out])], ui));
   await ui.steps([
     inSync(deployment, wanted),
@@ -120,14 +136,14 @@ async function lookAtBalancer(deployment: Deployment): Promise<Status | "hangs" 
   }
 }
 
-/** What a command that was stopped had put on machines that are not wanted any more. */
-function cleaning(deployment: Deployment, left: readonly Machine[]): Step {
-  const names = left.map(nameOf);
+/** Of what a command that was stopped had put on them. */
+function cleaning(deployment: Deployment, machines: readonly Machine[]): Step {
+  const names = machines.map(nameOf);
   return {
     title: `Clean ${names.join(", ")}`,
     run: async (say) => {
       const { record, site } = deployment;
-      await deployment.render(record.nodes, [...site.apps, ...left]);
+      await deployment.render(record.nodes, [...new Set([...site.apps, ...machines])]);
       await deployment.play({ playbook: "destroy", limit: names, variables: { keep_data: false }, say });
     },
   };
@@ -177,7 +193,7 @@ function inSync(deployment: Deployment, wanted: readonly RecordedNode[]): Step {
 function removal(deployment: Deployment, nodes: readonly RecordedNode[], staying: readonly Machine[]): Step {
   return {
     title: `Drain and remove ${nodes.map(nameOf).join(", ")}`,
-    run: (say) => removeNodes(deployment, nodes, staying, say),
+    run: (say, note) => removeNodes(deployment, nodes, staying, say, note),
   };
 }
 
@@ -209,6 +225,7 @@ async function finish(deployment: Deployment): Promise<void> {
   const status = await (await deployment.ask()).admin.status();
   await deployment.save({
     nodes: record.nodes.filter(({ name }) => nodesOf(status, [name]).length > 0),
+    takenOut: record.takenOut.filter((name) => nodesOf(status, [name]).length > 0),
     releases: names,
     before: releaseToGoBackTo(record, names),
     answered: !sameReleases(record.releases, names) || record.answered !== false,

@@ -3,14 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeStateDir } from "../state.ts";
 import type { Change, ChangeContext } from "../target.ts";
-import { recordOf, refuseHalfDestroyed, refuseUnseenRemoval, wantedApps, withOthers } from "./converge.ts";
+import { recordOf, wantedApps, withOthers } from "./converge.ts";
 import { writeInventory } from "./deployment.ts";
 import { leftBehind, type NodeGoal, nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
+import { refuseHalfDestroyed, unseenNodes } from "./guards.ts";
 import { refuseUnknownData } from "./install.ts";
-import type { Machine } from "./machines.ts";
+import type { Machine, Machines } from "./machines.ts";
 import { runPlaybook } from "./playbook.ts";
 import { deployedOn, ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
-import { type HostsRecord, readRecord } from "./record.ts";
+import { type HostsRecord, type RecordedNode, readRecord } from "./record.ts";
 import { currentRelease } from "./releases.ts";
 import type { HostsWork } from "./work.ts";
 
@@ -23,7 +24,6 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
   const record = recordOf(work, theirs, local);
   const goal = nodeGoal(record, apps);
   refuseHalfDestroyed(record);
-  refuseUnseenRemoval(record, apps, local);
   refuseOnlyNewUrls(work.config, record, goal.staying, null);
   refuseUnknownData(record, prepared.facts, goal.entering);
   await ensureAdminPassword(work, prepared.facts);
@@ -36,7 +36,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
     };
     const nodes = nodesFor(work.config, record, apps);
     await writeInventory(site, nodes, apps);
-    const changes: Change[] = theirs || local ? nodeChanges(record, goal, work, apps) : [];
+    const changes: Change[] = theirs || local ? nodeChanges(record, local, goal, work, apps) : [];
     for (const playbook of ["hosts", "apps", "balancer", "monitoring"] as const) {
       const variables = { lb_app_serial: apps.length };
       await context.ui.steps([
@@ -53,6 +53,10 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function isListed({ apps }: Machines, { address }: RecordedNode): boolean {
+  return apps.some(({ identity }) => identity === address);
 }
 
 function changeOf({
@@ -76,17 +80,24 @@ function changeOf({
 
 function nodeChanges(
   record: HostsRecord,
+  local: HostsRecord | null,
   { entering, leaving, replaced }: NodeGoal,
   { config, machines }: HostsWork,
   apps: readonly Machine[],
 ): Change[] {
-  const gone = [...leaving, ...replaced];
+  const unseen = unseenNodes(record, apps, local, "deploy");
   return [
-    ...gone.map(
-      ({ name, url }): Change => ({
+    ...[...leaving, ...replaced].map(
+      (node): Change => ({
         action: "remove",
-        what: name,
-        detail: `${url}, drained first, then its data is deleted`,
+        what: node.name,
+        detail: [
+          `${node.url}, drained first`,
+          isListed(machines, node)
+            ? "then its data is deleted"
+            : `what is on ${node.address}, listed no more, stays`,
+          ...(unseen.includes(node) ? ["added from elsewhere: deploy asks before"] : []),
+        ].join(", "),
       }),
     ),
     ...leftBehind(machines, record, apps).map(

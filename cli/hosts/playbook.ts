@@ -93,13 +93,16 @@ function failure(site: Site, playbook: string, failures: readonly TaskFailure[],
     }
   }
   return new UserError(`${first.host}: expected "${first.task}"${inRole(first)} to succeed, got a failure`, {
-    code: /No space left on device/i.test(first.message) ? "disk_full" : "task_failed",
+    code: FULL.test(first.message) ? "disk_full" : "task_failed",
     problems: failures.map(
       ({ host, task, message }) => `${host}: ${task}: ${message.split("\n").slice(0, 12).join("\n    ")}`,
     ),
     next: [whole, "mend it, then run the same command again: it goes on from where it stopped"],
   });
 }
+
+/** As the kernel says it, and as tar does that got a part of a file written. */
+const FULL = /No space left on device|Wrote only \d+ of \d+ bytes/i;
 
 function inRole({ role }: TaskFailure): string {
   return role === null ? "" : ` (${role})`;

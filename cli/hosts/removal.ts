@@ -12,6 +12,7 @@ export async function removeNodes(
   leaving: readonly RecordedNode[],
   staying: readonly Machine[],
   say: (detail: string) => void,
+  note: (text: string) => void,
 ): Promise<void> {
   const asked = await deployment.ask();
   const names = leaving.map(({ name }) => name);
@@ -25,13 +26,17 @@ export async function removeNodes(
     async (gone) => {
       const nodes = deployment.record.nodes.filter(({ name }) => !gone.includes(name));
       await deployment.render(nodes, [...staying, ...left]);
-      const takenOut = deployment.record.takenOut.filter((name) => !gone.includes(name));
-      await deployment.save({ nodes, takenOut });
       await deployment.play({ playbook: "balancer", say });
       await untilReady(asked);
+      // Not before: stopped in between, the next command would take them for nodes that it need not bring back.
+      const takenOut = deployment.record.takenOut.filter((name) => !gone.includes(name));
+      await deployment.save({ nodes, takenOut });
     },
     say,
   );
+  const stays = leaving.filter(({ name }) => !left.some((machine) => machine.name === name));
+  if (stays.length > 0)
+    note(`what is on ${stays.map(({ address }) => address).join(", ")}, listed no more, stays`);
   if (left.length === 0) return;
   const limit = left.map(({ name }) => name);
   await deployment.play({ playbook: "destroy", limit, variables: { keep_data: false }, say });

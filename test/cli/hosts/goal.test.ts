@@ -2,14 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClusterConfig } from "../../../cli/cluster-config.ts";
+import { recordOf, releaseBefore } from "../../../cli/hosts/converge.ts";
 import {
-  recordOf,
-  refuseHalfDestroyed,
-  refuseRemoval,
-  refuseUnseenRemoval,
-  releaseBefore,
-} from "../../../cli/hosts/converge.ts";
-import {
+  forgottenNodes,
   leftBehind,
   machinesOnRecord,
   nodeGoal,
@@ -17,6 +12,7 @@ import {
   nodeUrl,
   refuseOnlyNewUrls,
   releaseToGoBackTo,
+  withOldData,
 } from "../../../cli/hosts/goal.ts";
 import { renderInventory, settingsDigest } from "../../../cli/hosts/inventory.ts";
 import { type Machine, machinesFor } from "../../../cli/hosts/machines.ts";
@@ -283,42 +279,6 @@ test("a release of another kind of app is refused before anything is changed", (
   }
 });
 
-test("a rollback deletes no node; one whose host is given up for another, or listed no more, is no obstacle", () => {
-  const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
-  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
-  refuseRemoval(record, apps, apps);
-  assert.throws(() => refuseRemoval(record, apps.slice(0, 1), apps), {
-    code: "nodes_would_go",
-    message: "expected every node to stay in a rollback, got lbctl.yaml without app2",
-  });
-  refuseRemoval(record, apps.slice(0, 1), apps.slice(0, 1));
-  refuseRemoval(recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }), apps, apps);
-});
-
-test("a deploy removes no node that somebody else added: an older lbctl.yaml is no wish to delete data", () => {
-  const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
-  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
-  const only = apps.slice(0, 1);
-  refuseUnseenRemoval(record, apps, null);
-  refuseUnseenRemoval(record, only, record);
-  for (const local of [
-    null,
-    recordWith({ app1: "10.0.0.11" }),
-    recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }),
-  ]) {
-    assert.throws(() => refuseUnseenRemoval(record, only, local), {
-      code: "nodes_would_go",
-      message: "expected lbctl.yaml to have every node of the cluster, got one without app2",
-    });
-  }
-});
-
-test("a cluster whose data is deleted in part is destroyed to its end, and not deployed again before", () => {
-  const record = recordWith({ app1: "10.0.0.11" });
-  refuseHalfDestroyed(record);
-  assert.throws(() => refuseHalfDestroyed({ ...record, destroying: true }), { code: "half_destroyed" });
-});
-
 test("destroy is for the machines of the record, and for no other that is listed", () => {
   const work = hostsWork(clusterConfig({ nodes: 3 }));
   const names = (record: HostsRecord | null) =>
@@ -341,6 +301,33 @@ test("what a command was stopped at, and nobody wants any more, is cleaned; node
   assert.deepEqual(names([], recordWith({}, { entering: ["10.9.9.9"] })), [], "it is not listed any more");
 });
 
+test("a node that the balancer has forgotten is none, where a command was stopped before it wrote that down", () => {
+  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" }, { leaving: ["10.0.0.12"] });
+  const names = (known: readonly string[] | null, of = record) =>
+    forgottenNodes(of, known && statusOf(known)).map(({ name }) => name);
+  assert.deepEqual(names(["app1"]), ["app2"]);
+  assert.deepEqual(names(["app1", "app2"]), [], "it drains still");
+  assert.deepEqual(names(null), [], "nobody can say");
+  assert.deepEqual(names([]), [], "a balancer that knows of nobody is no reason to forget");
+  assert.deepEqual(
+    names(["app1"], recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" })),
+    [],
+    "nobody removed it",
+  );
+});
+
+test("a machine that a command was stopped at enters with nothing, unless the balancer goes on with it", () => {
+  const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
+  const record = recordWith({ app1: "10.0.0.11" }, { leaving: ["10.0.0.12"], entering: ["10.0.0.13"] });
+  const facts = (hasAppData: boolean) => apps.map((machine) => ({ machine, hasAppData }));
+  const names = (...given: Parameters<typeof withOldData>) => withOldData(...given).map(({ name }) => name);
+  assert.deepEqual(names(record, facts(true), apps, statusOf(["app1"])), ["app2", "app3"]);
+  assert.deepEqual(names(record, facts(true), apps, statusOf(["app1", "app2"])), ["app3"]);
+  assert.deepEqual(names(record, facts(false), apps, statusOf(["app1"])), []);
+  assert.deepEqual(names(record, facts(true), apps.slice(0, 1), statusOf(["app1"])), [], "it stays");
+  assert.deepEqual(names(record, facts(true), apps, null), [], "nobody can say");
+});
+
 test("the release before is one that answered", () => {
   const [older, newer, newest] = ["1", "2", "3"].map((proxy) => ({ proxy, app: null }));
   assert.ok(older && newer && newest);
@@ -351,3 +338,7 @@ test("the release before is one that answered", () => {
   assert.equal(releaseToGoBackTo({ ...record, answered: false }, older), null, "and not forth again");
   assert.deepEqual(releaseToGoBackTo({ ...record, answered: false }, newer), older, "another try");
 });
+
+function statusOf(names: readonly string[]): Pick<Status, "nodes"> {
+  return { nodes: names.map((name) => ({ name }) as Status["nodes"][number]) };
+}

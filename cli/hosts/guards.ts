@@ -1,0 +1,78 @@
+/** What no command does to a cluster's nodes without somebody's wish for it. */
+import { UserError } from "../errors.ts";
+import type { ChangeContext } from "../target.ts";
+import { plural } from "../tools/format.ts";
+import { nodeGoal } from "./goal.ts";
+import type { Machine } from "./machines.ts";
+import type { HostsRecord, RecordedNode } from "./record.ts";
+
+/** @throws UserError where some of the data is deleted, and some is not */
+export function refuseHalfDestroyed({ destroying }: HostsRecord): void {
+  if (!destroying) return;
+  throw new UserError("expected a whole cluster, got one that a destroy stopped half-way through", {
+    code: "half_destroyed",
+    next: ["lbctl destroy   # goes on; then lbctl deploy begins anew"],
+  });
+}
+
+/** @throws UserError in a rollback that would delete a node's data: nobody means that who brings a release back */
+export function refuseRemoval(
+  record: HostsRecord,
+  apps: readonly Machine[],
+  listed: readonly Machine[],
+): void {
+  // One that is listed no more, or has another in its place, was given up on purpose: its host is gone.
+  const gone = nodeGoal(record, apps)
+    .leaving.filter(({ address }) => listed.some(({ identity }) => identity === address))
+    .map(({ name }) => name);
+  if (gone.length === 0) return;
+  throw new UserError(
+    `expected every node to stay in a rollback, got lbctl.yaml without ${gone.join(", ")}`,
+    {
+      code: "nodes_would_go",
+      next: [
+        `set nodes: ${record.nodes.length} in lbctl.yaml again, then: lbctl rollback`,
+        "afterwards: lbctl scale, which drains before it removes",
+      ],
+    },
+  );
+}
+
+/**
+ * Nodes that lbctl.yaml lacks and that somebody else added: more likely it is older than they are than that they are to
+ * go. A scale names how many are to stay.
+ * @param local what the state directory knows of the cluster
+ */
+export function unseenNodes(
+  record: HostsRecord,
+  apps: readonly Machine[],
+  local: HostsRecord | null,
+  command: "deploy" | "rollback" | "scale",
+): readonly RecordedNode[] {
+  const { leaving, replaced } = nodeGoal(record, apps);
+  const gone = command === "scale" ? replaced : [...leaving, ...replaced];
+  return gone.filter(({ address }) => !local?.nodes.some((node) => node.address === address));
+}
+
+/** @throws UserError without a yes, or anybody to give it */
+export async function confirmRemoval(
+  unseen: readonly RecordedNode[],
+  command: string,
+  { ui, yes }: ChangeContext,
+): Promise<void> {
+  if (yes || unseen.length === 0) return;
+  const nodes = unseen.map(({ name, address }) => `${name} (${address})`);
+  const question = `lbctl.yaml lacks ${nodes.join(", ")}, which somebody else added. Remove ${unseen.length === 1 ? "it" : "them"}?`;
+  if (await ui.confirm(question)) return;
+  throw new UserError(
+    `expected lbctl.yaml to have every node of the cluster, got one that lacks ${plural(unseen.length, "node")}`,
+    {
+      code: "nodes_would_go",
+      problems: nodes.map((node) => `${node} was added from elsewhere`),
+      next: [
+        `get the newer lbctl.yaml, then: lbctl ${command}`,
+        `lbctl ${command} --yes   # if they are to go`,
+      ],
+    },
+  );
+}

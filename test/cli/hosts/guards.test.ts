@@ -1,0 +1,69 @@
+/** What needs somebody's wish. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  confirmRemoval,
+  refuseHalfDestroyed,
+  refuseRemoval,
+  unseenNodes,
+} from "../../../cli/hosts/guards.ts";
+import type { ChangeContext } from "../../../cli/target.ts";
+import { makeUi } from "../../../cli/ui.ts";
+import { clusterConfig, hostsWork, recordWith } from "./site.ts";
+
+test("a rollback deletes no node; one whose host is given up for another, or listed no more, is no obstacle", () => {
+  const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
+  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
+  refuseRemoval(record, apps, apps);
+  assert.throws(() => refuseRemoval(record, apps.slice(0, 1), apps), {
+    code: "nodes_would_go",
+    message: "expected every node to stay in a rollback, got lbctl.yaml without app2",
+  });
+  refuseRemoval(record, apps.slice(0, 1), apps.slice(0, 1));
+  refuseRemoval(recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }), apps, apps);
+});
+
+test("a node that lbctl.yaml lacks and this state directory has not seen was added by somebody else", () => {
+  const { apps } = hostsWork(clusterConfig({ nodes: 3 })).machines;
+  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" });
+  const unseen = (...given: Parameters<typeof unseenNodes>) => unseenNodes(...given).map(({ name }) => name);
+  const only = apps.slice(0, 1);
+  assert.deepEqual(unseen(record, apps, null, "deploy"), []);
+  assert.deepEqual(unseen(record, only, record, "deploy"), []);
+  for (const local of [
+    null,
+    recordWith({ app1: "10.0.0.11" }),
+    recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" }),
+  ]) {
+    assert.deepEqual(unseen(record, only, local, "deploy"), ["app2"]);
+    assert.deepEqual(unseen(record, only, local, "scale"), [], "a scale says how many are to stay");
+  }
+  const moved = recordWith({ app1: "10.0.0.11", app2: "10.9.9.9" });
+  for (const command of ["deploy", "scale", "rollback"] as const)
+    assert.deepEqual(unseen(moved, apps, record, command), ["app2"], "it has another host since");
+});
+
+test("such a node goes with a yes alone", async () => {
+  const { nodes } = recordWith({ app2: "10.0.0.12" });
+  const context = (yes: boolean, answer: boolean, asked: string[] = []): ChangeContext => ({
+    ui: { ...makeUi({ silent: true }), confirm: async (question) => asked.push(question) > 0 && answer },
+    verbose: false,
+    yes,
+    signal: new AbortController().signal,
+  });
+  const asked: string[] = [];
+  await confirmRemoval(nodes, "deploy", context(false, true, asked));
+  assert.match(asked.join(), /lacks app2 \(10\.0\.0\.12\), which somebody else added/);
+  await confirmRemoval(nodes, "deploy", context(true, false));
+  await confirmRemoval([], "deploy", context(false, false));
+  await assert.rejects(confirmRemoval(nodes, "deploy", context(false, false)), {
+    code: "nodes_would_go",
+    next: ["get the newer lbctl.yaml, then: lbctl deploy", "lbctl deploy --yes   # if they are to go"],
+  });
+});
+
+test("a cluster whose data is deleted in part is destroyed to its end, and not deployed again before", () => {
+  const record = recordWith({ app1: "10.0.0.11" });
+  refuseHalfDestroyed(record);
+  assert.throws(() => refuseHalfDestroyed({ ...record, destroying: true }), { code: "half_destroyed" });
+});
