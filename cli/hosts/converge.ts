@@ -84,7 +84,7 @@ async function converge(
   const prepared = await prepare(work, local, (record) => withOthers(work, apps, record), context);
   return await withSession(work, command, async (session, signal) => {
     const record = recordOf(work, session.deployed, local);
-    refuseHalfDestroyed(record);
+    refuseHalfDestroyed(record, work.config.app.kind, prepared.facts);
     const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
     checkRelease(site);
     if (how === "rollback") refuseRemoval(record, apps, work.machines.apps);
@@ -147,6 +147,7 @@ function balancerLost({ name, address }: { readonly name: string; readonly addre
     {
       code: "balancer_lost",
       next: [
+        "/var/lib/lbctl/audit.log   # over there: did somebody destroy the cluster?",
         "put back /var/lib/lbctl and /var/lib/lb-proxy of the host that it was on",
         "or begin anew, without what the nodes hold: lbctl destroy, then lbctl deploy",
       ],
@@ -161,7 +162,6 @@ function balancerLost({ name, address }: { readonly name: string; readonly addre
 export async function checkScale(hosts: HostsWork, nodes: number, local: HostsRecord): Promise<void> {
   machinesFor(hosts.machines, nodes);
   const record = recordOf(hosts, deployedOn(await probe(hosts, [hosts.machines.balancer], "install")), local);
-  refuseHalfDestroyed(record);
   const other = record.settings !== null && record.settings !== settingsDigest(hosts);
   refuseOtherChanges(
     other ? [{ action: "change", what: "settings", detail: "lbctl.yaml differs from what is deployed" }] : [],

@@ -5,8 +5,9 @@ import type { ChangeContext, DestroyOptions } from "../target.ts";
 import { recordOf } from "./converge.ts";
 import { Deployment } from "./deployment.ts";
 import { machinesOnRecord } from "./goal.ts";
+import { refuseHalfDestroyed } from "./guards.ts";
 import { prepare, siteOf } from "./prepare.ts";
-import { readRecord } from "./record.ts";
+import { type RecordedNode, readRecord } from "./record.ts";
 import { currentRelease, releaseOf } from "./releases.ts";
 import { withSession } from "./session.ts";
 import type { HostsWork } from "./work.ts";
@@ -31,6 +32,7 @@ export async function destroyHosts(
     if (!local && !session.deployed) return false;
     // Whatever the host has forgotten is no reason to leave things running.
     const record = recordOf(work, session.deployed, session.deployed ? local : null);
+    if (keepData) refuseHalfDestroyed(record, config.app.kind, prepared.facts);
     const release = record.releases
       ? releaseOf(config, state, record.releases)
       : currentRelease(config, state);
@@ -41,7 +43,11 @@ export async function destroyHosts(
     await context.ui.steps([
       {
         title: keepData ? "Stop everything on the hosts" : "Remove everything from the hosts",
-        run: async (say) => {
+        run: async (say, note) => {
+          const unlisted = record.nodes.filter(
+            ({ address }) => !apps.some(({ identity }) => identity === address),
+          );
+          if (unlisted.length > 0) note(leftAlone(unlisted));
           // Half of it deleted, and deployed anew, nodes would hold different things.
           if (!keepData) await deployment.save({ destroying: true });
           await deployment.play({ playbook: "destroy", variables: { keep_data: keepData }, say });
@@ -57,4 +63,10 @@ export async function destroyHosts(
   const left = await readdir(parent).catch(() => ["?"]);
   if (left.length === 0) await rm(parent, { recursive: true });
   return destroyed;
+}
+
+/** A node whose machine lbctl.yaml lacks can't be reached: given up, or added by somebody else. */
+function leftAlone(nodes: readonly RecordedNode[]): string {
+  const names = nodes.map(({ name, address }) => `${name} (${address})`).join(", ");
+  return `what is on ${names} stays: lbctl.yaml does not list it`;
 }

@@ -1,14 +1,28 @@
 /** What no command does to a cluster's nodes without somebody's wish for it. */
+import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import type { ChangeContext } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import { nodeGoal } from "./goal.ts";
 import type { Machine } from "./machines.ts";
+import type { Facts } from "./probe.ts";
 import type { HostsRecord, RecordedNode } from "./record.ts";
 
-/** @throws UserError where some of the data is deleted, and some is not */
-export function refuseHalfDestroyed({ destroying }: HostsRecord): void {
+/**
+ * @throws UserError where a destroy was stopped after it had deleted data: what is left of it must not be joined to others
+ */
+export function refuseHalfDestroyed(
+  { destroying, nodes }: HostsRecord,
+  kind: ClusterConfig["app"]["kind"],
+  facts: readonly Pick<Facts, "machine" | "hasJournal" | "hasAppData">[],
+): void {
   if (!destroying) return;
+  const has = (identity: string) =>
+    facts.some(({ machine, hasAppData }) => machine.identity === identity && hasAppData);
+  const whole =
+    facts.some(({ hasJournal }) => hasJournal) &&
+    (kind === "none" || nodes.every(({ address }) => has(address)));
+  if (whole) return;
   throw new UserError("expected a whole cluster, got one that a destroy stopped half-way through", {
     code: "half_destroyed",
     next: ["lbctl destroy   # goes on; then lbctl deploy begins anew"],

@@ -55,6 +55,7 @@ export async function installOn(
   const old = [...left, ...withOldData(record, site.facts, goal.entering, known)];
   await deployment.save({
     nodes: record.nodes,
+    destroying: false,
     installing: site.release.names,
     rollingBack,
     entering: goal.entering.map(({ identity }) => identity),

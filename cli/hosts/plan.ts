@@ -23,7 +23,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
   const theirs = deployedOn(prepared.facts);
   const record = recordOf(work, theirs, local);
   const goal = nodeGoal(record, apps);
-  refuseHalfDestroyed(record);
+  refuseHalfDestroyed(record, work.config.app.kind, prepared.facts);
   refuseOnlyNewUrls(work.config, record, goal.staying, null);
   refuseUnknownData(record, prepared.facts, goal.entering);
   await ensureAdminPassword(work, prepared.facts);

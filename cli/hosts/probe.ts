@@ -22,6 +22,8 @@ export interface Facts {
   readonly hasAppData: boolean;
   /** Whole ones that are there: `proxy/0.1.0-3f2a9c41`, `app/…` */
   readonly releases: readonly string[];
+  /** A balancer's, with the key without which it cannot be read. */
+  readonly hasJournal: boolean;
   /** Of a balancer that runs there. */
   readonly adminPassword: string | null;
   /** What the balancer's host knows of the cluster; null: none is there, or it is another host. */
@@ -43,6 +45,7 @@ echo "data=$(ls -A /var/lib/lb-app 2>/dev/null | head -n 1)"
 echo "releases=$(cd /opt/lbctl 2>/dev/null && ls -d proxy/releases/*/proxy.mjs app/releases/*/app.mjs app/releases/*/app 2>/dev/null | tr '\\n' ' ')"
 `;
 const OF_BALANCER = `
+echo "journal=$([ -s /var/lib/lb-proxy/journal.db ] && [ -s /etc/lbctl/journal.key ] && echo yes)"
 echo "password=$(cat /etc/lbctl/admin.password 2>/dev/null)"
 echo "deployed=$(cat /var/lib/lbctl/cluster.json 2>/dev/null)"
 `;
@@ -88,6 +91,7 @@ async function look(work: HostsWork, machine: Machine, purpose: Purpose): Promis
     becomes: get("sudo") !== "0",
     hasAppData: get("data") !== "",
     releases: get("releases").split(" ").filter(Boolean).map(releaseAt),
+    hasJournal: get("journal") === "yes",
     adminPassword: get("password") || null,
     deployed: get("deployed") === "" ? null : (JSON.parse(get("deployed")) as HostsRecord),
   };

@@ -243,7 +243,8 @@ test("once all is mended a deploy goes through, here with an app of one's own in
       const [balancer, somebodys] = [new LabHost(1), "/etc/prometheus/prometheus.yml"];
       balancer.shell(`mkdir -p /etc/prometheus && echo 'global: {}' > ${somebodys}`);
       t.after(() => balancer.shell("rm -r /etc/prometheus"));
-      await killedIn(cluster, ["destroy", "--yes"], ({ destroying }) => destroying === true);
+      const deleted = () => host.shell("ls -d /var/lib/lb-app 2>/dev/null || true") === "";
+      await killedIn(cluster, ["destroy", "--yes"], deleted);
       assert.equal((await refusal(cluster)).code, "half_destroyed");
       const elsewhere = hostsCluster(t);
       elsewhere.write(1, { apps: [LAST(cluster)], adminAddresses: [] });

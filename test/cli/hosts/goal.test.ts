@@ -45,6 +45,7 @@ function inventory(config = clusterConfig()): Inventory {
     becomes: machine.name !== "app2",
     hasAppData: false,
     releases: [],
+    hasJournal: false,
     adminPassword: null,
     deployed: null,
   }));

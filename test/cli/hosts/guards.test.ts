@@ -62,8 +62,30 @@ test("such a node goes with a yes alone", async () => {
   });
 });
 
-test("a cluster whose data is deleted in part is destroyed to its end, and not deployed again before", () => {
-  const record = recordWith({ app1: "10.0.0.11" });
-  refuseHalfDestroyed(record);
-  assert.throws(() => refuseHalfDestroyed({ ...record, destroying: true }), { code: "half_destroyed" });
+test("after a destroy that was stopped: whole data is gone on with, and of half of it only a destroy is left", () => {
+  const work = hostsWork(clusterConfig({ nodes: 2 }));
+  const { balancer, apps } = work.machines;
+  const record = recordWith({ app1: "10.0.0.11", app2: "10.0.0.12" }, { destroying: true });
+  const facts = (journal: boolean, ...data: boolean[]) => [
+    { machine: balancer, hasJournal: journal, hasAppData: false },
+    ...data.flatMap((hasAppData, at) => {
+      const machine = apps[at];
+      return machine ? [{ machine, hasJournal: false, hasAppData }] : [];
+    }),
+  ];
+  refuseHalfDestroyed(record, "reference", facts(true, true, true));
+  refuseHalfDestroyed(record, "none", facts(true, false, false));
+  refuseHalfDestroyed({ ...record, destroying: false }, "reference", facts(false, false, false));
+  for (const [kind, ...found] of [
+    ["reference", true, true, false],
+    ["reference", false, true, true],
+    ["reference", false, false, false],
+    ["reference", true, true],
+    ["none", false, false, false],
+  ] as const) {
+    const [journal, ...data] = found;
+    assert.throws(() => refuseHalfDestroyed(record, kind, facts(journal, ...data)), {
+      code: "half_destroyed",
+    });
+  }
 });
