@@ -15,7 +15,7 @@ import {
 import { parseConfigText, readConfigText } from "./config-text.ts";
 import { UserError } from "./errors.ts";
 import { fileBeside } from "./file-beside.ts";
-import { appSection, HOSTS_KEYS, hostsProblems, hostsSection } from "./hosts-section.ts";
+import { appProblems, appSection, HOSTS_KEYS, hostsProblems, hostsSection } from "./hosts-section.ts";
 import { describeProblems } from "./problems.ts";
 import { statePaths } from "./state.ts";
 import { plural } from "./tools/format.ts";
@@ -124,7 +124,7 @@ function complete(checked: Checked, file: string | null, dir: string): ClusterCo
 }
 
 function problemsTogether({ target, ports, tls, hosts, aws, nodes, app }: ClusterConfig): string[] {
-  if (target === "aws") return [...sharedPort(ports), ...awsProblems(aws, ports)];
+  if (target === "aws") return [...sharedPort(ports), ...awsProblems(aws, ports), ...appProblems(app)];
   if (target !== "hosts") {
     return [
       ...portProblems(ports),
@@ -137,7 +137,7 @@ function problemsTogether({ target, ports, tls, hosts, aws, nodes, app }: Cluste
   }
   if (!hosts)
     return ["hosts: expected a mapping like { balancer: 10.0.0.10, apps: [10.0.0.11] }, got nothing"];
-  return [...sharedPort(ports), ...hostsProblems(hosts, nodes)];
+  return [...sharedPort(ports), ...hostsProblems(hosts, nodes), ...appProblems(app)];
 }
 
 /** What lb-proxy says of the settings that are passed on to it, with their paths in lbctl.yaml. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { addressOrBlock } from "./address-block.ts";
 import { MAX_NODES } from "./cluster-config.ts";
-import type { HostsConfig } from "./hosts-config.ts";
+import type { AppConfig, HostsConfig } from "./hosts-config.ts";
 
 const address = matching(
   /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?$/,
@@ -72,7 +72,7 @@ export const appSection = z.preprocess(
       z.strictObject({ kind: z.literal("reference") }),
       z.strictObject({ kind: z.literal("none") }),
       z
-        .strictObject({ directory: z.string().min(1), command: z.string().min(1) })
+        .strictObject({ directory: z.string().min(1), command: z.string().trim().min(1) })
         .transform((app) => ({ kind: "directory" as const, ...app })),
     ],
     { error: "reference, none, or a mapping like { directory: ./myapp, command: node server.js }" },
@@ -107,6 +107,13 @@ export function hostsProblems(hosts: HostsConfig, nodes: number | null): string[
     problems.push("hosts/monitoring/artifacts: expected a folder with packages, got nothing");
   }
   return [...problems, ...poolProblems(hosts, nodes)];
+}
+
+/** It becomes one line of shell on the hosts; quotes, dollars and braces in it are the app's own. */
+export function appProblems(app: AppConfig): string[] {
+  const lines = app.kind === "directory" ? app.command.split(/\r\n|\r|\n/).length : 1;
+  if (lines === 1) return [];
+  return [`app/command: expected one line, got ${lines}: put them into a script in the app's directory`];
 }
 
 function poolProblems({ apps }: HostsConfig, nodes: number | null): string[] {

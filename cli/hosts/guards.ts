@@ -29,6 +29,28 @@ export function refuseHalfDestroyed(
   });
 }
 
+/** An app's data that lbctl knows nothing of is never joined to others, nor deleted. */
+export function refuseUnknownData(
+  record: HostsRecord,
+  facts: readonly Facts[],
+  entering: readonly Machine[],
+): void {
+  const ours = new Set([...record.entering, ...record.leaving]);
+  const found = facts.filter(
+    ({ machine, hasAppData }) => hasAppData && entering.includes(machine) && !ours.has(machine.identity),
+  );
+  if (found.length === 0) return;
+  throw new UserError("expected new app hosts without an app's data, got some", {
+    code: "host_has_data",
+    problems: found.map(
+      ({ machine: { name, address } }) => `${name} (${address}): /var/lib/lb-app is not empty`,
+    ),
+    next: [
+      "list another host, or move what is in /var/lib/lb-app away if nobody needs it: it may be another cluster's",
+    ],
+  });
+}
+
 /** @throws UserError in a rollback that would delete a node's data: nobody means that who brings a release back */
 export function refuseRemoval(
   record: HostsRecord,

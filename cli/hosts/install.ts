@@ -2,14 +2,11 @@
  * Brings a cluster on hosts to its goal, by steps that can each be stopped and done again: what is wanted is recorded
  * before it is done, new hosts are ready before the balancer hears of them, and serving nodes change one at a time.
  */
-import type { Status } from "../../proxy/api.ts";
-import { Hung } from "../admin-errors.ts";
 import { nodesOf, reloadRefused, untilInSync, untilReady } from "../balancer-waits.ts";
 import { UserError } from "../errors.ts";
 import type { Change, ChangeContext } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { Step } from "../ui.ts";
-import { waitFor } from "../wait.ts";
 import type { Deployment } from "./deployment.ts";
 import {
   forgottenNodes,
@@ -20,14 +17,15 @@ import {
   releaseToGoBackTo,
   withOldData,
 } from "./goal.ts";
+import { refuseUnknownData } from "./guards.ts";
 import { machinesOf } from "./install-machines.ts";
 import { settingsDigest } from "./inventory.ts";
 import type { Machine } from "./machines.ts";
-import type { Facts } from "./probe.ts";
-import { type HostsRecord, type RecordedNode, sameReleases } from "./record.ts";
+import { type RecordedNode, sameReleases } from "./record.ts";
 import { removeOldReleases } from "./releases.ts";
 import { removeNodes } from "./removal.ts";
 import { rollSteps } from "./roll.ts";
+import { lookAtBalancer, serves } from "./serving.ts";
 import { smokeTest } from "./smoke-test.ts";
 
 /** @returns what was changed on the hosts: nothing, if all was so already */
@@ -110,33 +108,6 @@ export async function installOn(
   return deployment.changes;
 }
 
-/** A moment in which no node is in-sync is no outage: they are looked at for a while. */
-async function serves(deployment: Deployment, status: Status | "hangs" | null): Promise<boolean> {
-  if (status === "hangs") return true;
-  if (status === null || status.inSync > 0) return status !== null;
-  const { admin, signal } = await deployment.ask();
-  const found = await waitFor(async () => ((await admin.statusIfUp())?.inSync ?? 0) > 0, {
-    signal,
-    patience: MOMENT,
-  });
-  return found !== null;
-}
-
-/** Longer than health checks take to find a node again, in ms. */
-const MOMENT = 10_000;
-
-/** @returns null where it serves nobody. A deployed one that hangs has too much to do, perhaps, and serves all the same. */
-async function lookAtBalancer(deployment: Deployment): Promise<Status | "hangs" | null> {
-  const { nodes, releases } = deployment.record;
-  if (nodes.length === 0) return null;
-  try {
-    return await deployment.statusUnlessHung();
-  } catch (error) {
-    if (error instanceof Hung) return releases === null ? null : "hangs";
-    throw error;
-  }
-}
-
 /** Of what a command that was stopped had put on them. */
 function cleaning(deployment: Deployment, machines: readonly Machine[]): Step {
   const names = machines.map(nameOf);
@@ -196,28 +167,6 @@ function removal(deployment: Deployment, nodes: readonly RecordedNode[], staying
     title: `Drain and remove ${nodes.map(nameOf).join(", ")}`,
     run: (say, note) => removeNodes(deployment, nodes, staying, say, note),
   };
-}
-
-/** An app's data that lbctl knows nothing of is never joined to others, nor deleted. */
-export function refuseUnknownData(
-  record: HostsRecord,
-  facts: readonly Facts[],
-  entering: readonly Machine[],
-): void {
-  const ours = new Set([...record.entering, ...record.leaving]);
-  const found = facts.filter(
-    ({ machine, hasAppData }) => hasAppData && entering.includes(machine) && !ours.has(machine.identity),
-  );
-  if (found.length === 0) return;
-  throw new UserError("expected new app hosts without an app's data, got some", {
-    code: "host_has_data",
-    problems: found.map(
-      ({ machine: { name, address } }) => `${name} (${address}): /var/lib/lb-app is not empty`,
-    ),
-    next: [
-      "list another host, or move what is in /var/lib/lb-app away if nobody needs it: it may be another cluster's",
-    ],
-  });
 }
 
 async function finish(deployment: Deployment): Promise<void> {

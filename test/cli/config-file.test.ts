@@ -83,6 +83,10 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
     /^hosts\/apps\/1: expected a host of its own, got that of hosts\/balancer/,
   ],
   [
+    `app: { directory: ., command: "node a.js\\nnode b.js\\n" }\n${hosts("balancer: a, apps: [b]")}`,
+    /^app\/command: expected one line, got 2: put them into a script in the app's directory$/,
+  ],
+  [
     `nodes: 3\n${hosts("balancer: a, apps: [b, c]")}`,
     /^nodes: expected at most the 2 listed in hosts\/apps, got 3: list 1 more there$/,
   ],
