@@ -127,14 +127,25 @@ function entry(deployment: Deployment, machines: readonly Machine[]): Step {
   return {
     title: `Install ${names.join(", ")}`,
     run: async (say) => {
-      await deployment.play({
-        playbook: "apps",
-        limit: names,
-        variables: { lb_app_serial: names.length },
-        say,
-      });
+      const variables = { lb_app_serial: names.length };
+      try {
+        await deployment.play({ playbook: "apps", limit: names, variables, say });
+      } catch (error) {
+        throw deployment.record.releases === null ? error : withWayBack(error, names);
+      }
     },
   };
+}
+
+function withWayBack(error: unknown, nodes: readonly string[]): unknown {
+  if (!(error instanceof UserError) || error.code !== "task_failed") return error;
+  const { message, problems, code } = error;
+  const next = [
+    ...error.next,
+    `lbctl logs ${nodes[0]}   # what its app says`,
+    "lbctl rollback   # or back to the release before",
+  ];
+  return new UserError(message, { code, problems, next });
 }
 
 async function installBalancer(
