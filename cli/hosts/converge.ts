@@ -1,5 +1,6 @@
 /** deploy, scale and rollback: which release, on which hosts, by whom; the rest is the same. */
 
+import { randomBytes } from "node:crypto";
 import { AdminClient } from "../admin-client.ts";
 import { checkMinInSync, checkRemaining } from "../check-remaining.ts";
 import { UserError } from "../errors.ts";
@@ -10,7 +11,13 @@ import { nodeNames, proxySettings } from "../tools/proxy-config.ts";
 import { urlHost } from "../tools/url-host.ts";
 import { adminAccess, Deployment } from "./deployment.ts";
 import { machinesOnRecord } from "./goal.ts";
-import { confirmRemoval, refuseHalfDestroyed, refuseRemoval, unseenNodes } from "./guards.ts";
+import {
+  confirmRemoval,
+  refuseHalfDestroyed,
+  refuseHostsOfOthers,
+  refuseRemoval,
+  unseenNodes,
+} from "./guards.ts";
 import { installOn } from "./install.ts";
 import { settingsDigest } from "./inventory.ts";
 import { type Machine, machinesFor } from "./machines.ts";
@@ -83,9 +90,11 @@ async function converge(
   const local = await readRecord(work.state);
   const prepared = await prepare(work, local, (record) => withOthers(work, apps, record), context);
   return await withSession(work, command, async (session, signal) => {
-    const record = recordOf(work, session.deployed, local);
+    const known = recordOf(work, session.deployed, local);
+    const record = { ...known, id: known.id ?? randomBytes(8).toString("hex") };
+    refuseHostsOfOthers(record, prepared.facts);
     refuseHalfDestroyed(record, work.config.app.kind, prepared.facts);
-    const site = { ...siteOf(work, prepared, apps, choose(record), context), signal };
+    const site = { ...siteOf(work, prepared, apps, choose(record), record, context), signal };
     checkRelease(site);
     if (how === "rollback") refuseRemoval(record, apps, work.machines.apps);
     await confirmRemoval(unseenNodes(record, apps, local, how), command, context);

@@ -6,7 +6,38 @@ import { plural } from "../tools/format.ts";
 import { nodeGoal } from "./goal.ts";
 import type { Machine } from "./machines.ts";
 import type { Facts } from "./probe.ts";
-import type { HostsRecord, RecordedNode } from "./record.ts";
+import { type HostsRecord, ownerOf, type RecordedNode } from "./record.ts";
+
+/** Hosts that say that they are another cluster's: the state directory may be old, and its cluster ended since. */
+export function hostsOfOthers<F extends Pick<Facts, "machine" | "owner">>(
+  record: Pick<HostsRecord, "name" | "id">,
+  facts: readonly F[],
+): readonly F[] {
+  return facts.filter(({ owner }) => owner !== null && owner !== ownerOf(record));
+}
+
+/** @throws UserError where a command would change, or clean, a host of another cluster */
+export function refuseHostsOfOthers(
+  record: Pick<HostsRecord, "name" | "id">,
+  facts: readonly Pick<Facts, "machine" | "owner">[],
+): void {
+  const found = hostsOfOthers(record, facts);
+  if (found.length === 0) return;
+  throw new UserError(
+    "expected hosts of this cluster, or of none, got some of another; nothing was changed",
+    {
+      code: "other_cluster",
+      problems: found.map(
+        ({ machine: { name, address }, owner }) =>
+          `${name} (${address}) is of cluster "${owner?.split(" ")[0]}"`,
+      ),
+      next: [
+        "list other hosts in lbctl.yaml, or end that cluster first: lbctl destroy, with its lbctl.yaml",
+        "if that cluster is gone for good: rm /etc/lbctl/firewall.nft   # over there; it names the owner",
+      ],
+    },
+  );
+}
 
 /**
  * @throws UserError where a destroy was stopped after it had deleted data: what is left of it must not be joined to others
@@ -46,7 +77,8 @@ export function refuseUnknownData(
       ({ machine: { name, address } }) => `${name} (${address}): /var/lib/lb-app is not empty`,
     ),
     next: [
-      "list another host, or move what is in /var/lib/lb-app away if nobody needs it: it may be another cluster's",
+      "list another host: it may be another cluster's",
+      "or, if nobody needs it: systemctl disable --now lb-app; mv /var/lib/lb-app /var/lib/lb-app.old   # over there",
     ],
   });
 }

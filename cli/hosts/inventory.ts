@@ -10,7 +10,7 @@ import type { RecordedNode } from "./record.ts";
 import type { Site } from "./site.ts";
 
 export interface InventoryInput
-  extends Pick<Site, "config" | "state" | "machines" | "release" | "facts" | "nodeBinaries"> {
+  extends Pick<Site, "config" | "state" | "machines" | "release" | "owner" | "facts" | "nodeBinaries"> {
   /** What the balancer is to know. */
   readonly nodes: readonly RecordedNode[];
   /** Machines to run app servers on, those that leave included. */
@@ -63,7 +63,7 @@ function hostVariables(
 }
 
 function variablesOf(input: InventoryInput): Record<string, unknown> {
-  const { release, nodes, nodeBinaries } = input;
+  const { release, owner, nodes, nodeBinaries } = input;
   const { names, proxyBundle, appBundle, ownApp } = release;
   const settings = settingsOf(input);
   return {
@@ -73,6 +73,7 @@ function variablesOf(input: InventoryInput): Record<string, unknown> {
       ...proxyConfigOf(input),
       nodes: nodes.map(({ name, url, empty }) => ({ name, url, empty })),
     },
+    hardening_owner: owner ?? "",
     node_runtime_binaries: nodeBinaries,
     lb_proxy_version: names.proxy,
     ...(proxyBundle === null ? {} : { lb_proxy_bundle: proxyBundle }),
@@ -89,7 +90,6 @@ function settingsOf({
 }: Pick<InventoryInput, "config" | "machines" | "state">): Record<string, unknown> {
   const { app, ports, admin } = config;
   return {
-    lb_cluster: config.name,
     lb_proxy_port: ports.traffic,
     lb_proxy_admin_port: ports.admin,
     lb_proxy_admin_user: admin.user,

@@ -6,7 +6,7 @@ import type { Change, ChangeContext } from "../target.ts";
 import { recordOf, wantedApps, withOthers } from "./converge.ts";
 import { writeInventory } from "./deployment.ts";
 import { leftBehind, type NodeGoal, nodeGoal, nodesFor, refuseOnlyNewUrls } from "./goal.ts";
-import { refuseHalfDestroyed, refuseUnknownData, unseenNodes } from "./guards.ts";
+import { refuseHalfDestroyed, refuseHostsOfOthers, refuseUnknownData, unseenNodes } from "./guards.ts";
 import type { Machine, Machines } from "./machines.ts";
 import { runPlaybook } from "./playbook.ts";
 import { deployedOn, ensureAdminPassword, prepare, siteOf } from "./prepare.ts";
@@ -22,6 +22,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
   const theirs = deployedOn(prepared.facts);
   const record = recordOf(work, theirs, local);
   const goal = nodeGoal(record, apps);
+  refuseHostsOfOthers(record, prepared.facts);
   refuseHalfDestroyed(record, work.config.app.kind, prepared.facts);
   refuseOnlyNewUrls(work.config, record, goal.staying, null);
   refuseUnknownData(record, prepared.facts, goal.entering);
@@ -30,7 +31,7 @@ export async function planHosts(work: HostsWork, context: ChangeContext): Promis
   const folder = await mkdtemp(join(work.state.dir, "ansible", "plan-"));
   try {
     const site = {
-      ...siteOf(work, prepared, apps, release, context),
+      ...siteOf(work, prepared, apps, release, record, context),
       inventory: join(folder, "inventory.yml"),
     };
     const nodes = nodesFor(work.config, record, apps);

@@ -10,7 +10,7 @@ import { allMachines, type Machine } from "./machines.ts";
 import { nodeBinaries } from "./node-binaries.ts";
 import { findAnsible, installAnsible } from "./private-ansible.ts";
 import { type Facts, type Purpose, probe } from "./probe.ts";
-import type { HostsRecord } from "./record.ts";
+import { type HostsRecord, ownerOf } from "./record.ts";
 import type { Release } from "./releases.ts";
 import type { Site } from "./site.ts";
 import type { HostsWork } from "./work.ts";
@@ -70,11 +70,12 @@ export function siteOf(
   prepared: Prepared,
   apps: readonly Machine[],
   release: Release,
+  record: HostsRecord,
   { verbose }: ChangeContext,
 ): Site {
   const inventory = join(work.state.dir, "ansible", "inventory.yml");
   const factsFolder = join(work.state.dir, "ansible", "facts");
-  return { ...work, ...prepared, apps, release, verbose, inventory, factsFolder };
+  return { ...work, ...prepared, apps, release, owner: ownerOf(record), verbose, inventory, factsFolder };
 }
 
 /** What the balancer's host knows of the cluster, as it was looked at: before the lock is had. */

@@ -22,6 +22,8 @@ export interface Facts {
   readonly hasAppData: boolean;
   /** Whole ones that are there: `proxy/0.1.0-3f2a9c41`, `app/…` */
   readonly releases: readonly string[];
+  /** As `ownerOf`; null: nobody's, or that of a cluster without lbctl. */
+  readonly owner: string | null;
   /** A balancer's, with the key without which it cannot be read. */
   readonly hasJournal: boolean;
   /** Of a balancer that runs there. */
@@ -42,6 +44,7 @@ echo "systemd=$([ -d /run/systemd/system ] && echo yes)"
 echo "python=$(command -v python3)"
 echo "free=$(df -Pk /opt/lbctl /opt /var/lib 2>/dev/null | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)"
 echo "data=$(ls -A /var/lib/lb-app 2>/dev/null | head -n 1)"
+echo "owner=$(sed -n 's/^# Owner: //p' /etc/lbctl/firewall.nft 2>/dev/null)"
 echo "releases=$(cd /opt/lbctl 2>/dev/null && ls -d proxy/releases/*/proxy.mjs app/releases/*/app.mjs app/releases/*/app 2>/dev/null | tr '\\n' ' ')"
 `;
 const OF_BALANCER = `
@@ -91,6 +94,7 @@ async function look(work: HostsWork, machine: Machine, purpose: Purpose): Promis
     becomes: get("sudo") !== "0",
     hasAppData: get("data") !== "",
     releases: get("releases").split(" ").filter(Boolean).map(releaseAt),
+    owner: get("owner") || null,
     hasJournal: get("journal") === "yes",
     adminPassword: get("password") || null,
     deployed: get("deployed") === "" ? null : (JSON.parse(get("deployed")) as HostsRecord),

@@ -24,6 +24,8 @@ export interface RecordedNode {
 export interface HostsRecord {
   readonly format: 1;
   readonly name: string;
+  /** Tells it from another cluster of this name; from the first deploy on. Missing in older records. */
+  readonly id?: string;
   readonly target: TargetName;
   readonly balancerUrl: string;
   readonly adminPort: number;
@@ -54,6 +56,11 @@ export interface HostsRecord {
 
 export function sameReleases(a: Releases | null, b: Releases | null): boolean {
   return a !== null && b !== null && a.proxy === b.proxy && a.app === b.app;
+}
+
+/** As each of its hosts says whose it is; null: nothing was deployed yet. */
+export function ownerOf({ name, id }: Pick<HostsRecord, "name" | "id">): string | null {
+  return id === undefined ? null : `${name} ${id}`;
 }
 
 /** Of a cluster of which nothing is there yet. */

@@ -10,6 +10,8 @@ export interface Site extends HostsWork {
   /** app1 … as many as are wanted. */
   readonly apps: readonly Machine[];
   readonly release: Release;
+  /** What its hosts are told of whose they are. */
+  readonly owner: string | null;
   readonly facts: readonly Facts[];
   readonly nodeBinaries: Readonly<Record<string, NodeBinary>>;
   /** What Ansible finds out about the hosts, for this command. */

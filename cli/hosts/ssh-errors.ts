@@ -26,8 +26,8 @@ const KINDS: readonly Kind[] = [
     says: /Host key verification failed|No .* host key is known/,
     message: ({ name, address }) =>
       `expected the host key of ${name} (${address}) to be known, got an unknown one`,
-    next: ({ address }) => [
-      `ssh ${shellWord(address)}   # compare the fingerprint and take it`,
+    next: (machine) => [
+      `${sshCommand(machine)}   # compare the fingerprint and take it`,
       "or set hosts: { ssh: { hostKeys: accept-new } } in lbctl.yaml to take the first key that each host shows",
     ],
   },
@@ -54,8 +54,8 @@ const KINDS: readonly Kind[] = [
     code: "host_unreachable",
     says: /timed out|No route to host|Connection refused|Could not resolve|Name or service not known|unreachable|reset by peer|closed by remote host|Connection closed|not responding|Broken pipe/i,
     message: ({ name, address }) => `expected to reach ${name} (${address}) by SSH, got no connection`,
-    next: ({ address, port }) => [
-      `ssh ${port === null ? "" : `-p ${port} `}${shellWord(address)}   # is the machine on, the address right, port ${port ?? 22} open?`,
+    next: (machine) => [
+      `${sshCommand(machine)}   # is the machine on, the address right, port ${machine.port ?? 22} open?`,
     ],
   },
 ];
@@ -69,7 +69,7 @@ export function sshError(machine: Machine, said: string): UserError {
     return new UserError(`expected ${machine.name} (${machine.address}) to answer by SSH, got an error`, {
       code: "ssh_failed",
       problems: last,
-      next: [`ssh ${shellWord(machine.address)}   # does that work?`],
+      next: [`${sshCommand(machine)}   # does that work?`],
     });
   }
   return new UserError(kind.message(machine), {
@@ -77,6 +77,19 @@ export function sshError(machine: Machine, said: string): UserError {
     problems: last,
     next: kind.next(machine),
   });
+}
+
+/** For people to try: the same way there, with the questions that lbctl never answers. */
+function sshCommand({ address, user, port, key, sshArgs }: Machine): string {
+  return [
+    "ssh",
+    ...sshArgs,
+    ...(key === null ? [] : ["-i", key]),
+    ...(port === null ? [] : ["-p", String(port)]),
+    user === null ? address : `${user}@${address}`,
+  ]
+    .map(shellWord)
+    .join(" ");
 }
 
 /** Several at once: the first's code, every message. */

@@ -18,7 +18,7 @@ export function renderDeployed({ changes, cluster, dashboards }: Deployed): stri
     "",
     renderEntry(cluster, dashboards, exampleName()),
     "",
-    "Then: lbctl status, lbctl bench, lbctl scale --nodes 7, lbctl destroy",
+    `Then: lbctl status, lbctl bench, ${cluster.target === "local" ? "lbctl scale --nodes 7, " : ""}lbctl destroy`,
   ].join("\n");
 }
 

@@ -204,7 +204,13 @@ test("once all is mended a deploy goes through, here with an app of one's own in
     cluster.write(1, { apps: [LAST(cluster)], app, proxy, adminAddresses: [] });
     await cluster.ok("destroy", "--yes", "--keep-data");
     assert.equal(host.shell("systemctl is-active lb-app || true"), "inactive\n");
+    host.shell("mkdir -p /etc/lbctl && echo '# Owner: shop 00' > /etc/lbctl/firewall.nft");
+    const error = await refusal(cluster);
+    assert.equal(error.code, "other_cluster");
+    assert.match(error.problems.join(), /is of cluster "shop"/);
+    host.shell("rm /etc/lbctl/firewall.nft");
     await cluster.ok("deploy");
+    assert.match(host.shell("cat /etc/lbctl/firewall.nft"), /^# Owner: lab [0-9a-f]{16}$/m);
     assert.equal(await login(cluster.url, "ada", "second"), 200);
   });
 
@@ -229,6 +235,11 @@ test("once all is mended a deploy goes through, here with an app of one's own in
       const runs = () => other.shell("systemctl is-active lb-app || true") === "active\n";
       await killedIn(cluster, ["scale", "--nodes", "1"], () => !runs());
       write(1);
+      // As another operator's state directory is, which knows nothing of all this.
+      const file = join(cluster.dir, ".lbctl/lab/cluster.json");
+      const [first] = cluster.record()?.nodes ?? [];
+      const old = { ...cluster.record(), nodes: [first], entering: [], leaving: [], takenOut: [] };
+      writeFileSync(file, JSON.stringify(old));
       await cluster.ok("deploy");
       assert.deepEqual(await states(), ["app1 in-sync"]);
       const left = "ls -d /opt/lbctl /etc/systemd/system/lb-app.service /var/lib/lb-app 2>/dev/null || true";

@@ -45,6 +45,7 @@ function inventory(config = clusterConfig()): Inventory {
     becomes: machine.name !== "app2",
     hasAppData: false,
     releases: [],
+    owner: null,
     hasJournal: false,
     adminPassword: null,
     deployed: null,
@@ -55,6 +56,7 @@ function inventory(config = clusterConfig()): Inventory {
     facts,
     nodeBinaries,
     release: RELEASE,
+    owner: "shop 3f2a",
     nodes,
     appMachines: apps,
   }) as unknown as Inventory;

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   confirmRemoval,
+  hostsOfOthers,
   refuseHalfDestroyed,
+  refuseHostsOfOthers,
   refuseRemoval,
   unseenNodes,
 } from "../../../cli/hosts/guards.ts";
@@ -86,6 +88,25 @@ test("after a destroy that was stopped: whole data is gone on with, and of half 
     const [journal, ...data] = found;
     assert.throws(() => refuseHalfDestroyed(record, kind, facts(journal, ...data)), {
       code: "half_destroyed",
+    });
+  }
+});
+
+test("a host of another cluster, also of one with this name, is neither changed nor cleaned", () => {
+  const [machine] = hostsWork().machines.apps;
+  assert.ok(machine);
+  const of = (owner: string | null) => [{ machine, owner }];
+  for (const owner of [null, "shop 3f2a"]) refuseHostsOfOthers({ name: "shop", id: "3f2a" }, of(owner));
+  for (const [id, owner] of [
+    ["3f2a", "shop 77aa"],
+    ["3f2a", "other 3f2a"],
+    [undefined, "shop 77aa"],
+  ] as const) {
+    const record = { ...recordWith({}), ...(id === undefined ? {} : { id }) };
+    assert.equal(hostsOfOthers(record, of(owner)).length, 1);
+    assert.throws(() => refuseHostsOfOthers(record, of(owner)), {
+      code: "other_cluster",
+      problems: [`app1 (10.0.0.11) is of cluster "${owner.split(" ")[0]}"`],
     });
   }
 });

@@ -41,6 +41,12 @@ for (const [said, code] of SAID) {
   });
 }
 
+test("the command to try by hand goes the way that lbctl.yaml names", () => {
+  const there = { ...balancer, user: "ops", port: 2222, key: "/my keys/id", sshArgs: ["-J", "bastion"] };
+  const [next] = sshError(there, "No route to host").next;
+  assert.match(next ?? "", /^ssh -J bastion -i '\/my keys\/id' -p 2222 ops@\S+ {3}# is the machine on/);
+});
+
 test("several hosts at once: the code of the first, a line for each, each next step once", () => {
   const error = allOf([
     sshError(balancer, "No route to host"),
