@@ -11,6 +11,7 @@ import type { Deployment } from "./deployment.ts";
 import {
   forgottenNodes,
   leftBehind,
+  type NodeGoal,
   nodeGoal,
   nodesFor,
   refuseOnlyNewUrls,
@@ -36,23 +37,9 @@ export async function installOn(
 ): Promise<readonly Change[]> {
   const { ui } = context;
   const { site } = deployment;
-  const status = await lookAtBalancer(deployment);
-  const known = status === "hangs" ? null : status;
-  const forgotten = forgottenNodes(deployment.record, known);
-  const record = {
-    ...deployment.record,
-    nodes: deployment.record.nodes.filter((node) => !forgotten.includes(node)),
-  };
-  const goal = nodeGoal(record, site.apps);
-  refuseOnlyNewUrls(site.config, record, goal.staying, known);
-  // Where nobody is served yet, or any more, all of them at once: another app may be what brings them back.
-  const rolled = (await serves(deployment, status)) ? goal.staying : [];
-  const atOnce = site.apps.filter((machine) => !rolled.includes(machine));
-  refuseUnknownData(record, site.facts, goal.entering);
-  const left = leftBehind(site.machines, record, site.apps);
-  const old = [...left, ...withOldData(record, site.facts, goal.entering, known)];
+  const { nodes, goal, rolled, left, old } = await decide(deployment);
   await deployment.save({
-    nodes: record.nodes,
+    nodes,
     destroying: false,
     installing: site.release.names,
     rollingBack,
@@ -63,8 +50,9 @@ export async function installOn(
     ],
   });
   await context.begin?.();
-  if (old.length > 0) await ui.steps([cleaning(deployment, old)]);
+  if (left.length + old.length > 0) await ui.steps([cleaning(deployment, [...left, ...old])]);
   if (goal.replaced.length > 0) await ui.steps([removal(deployment, goal.replaced, goal.staying)]);
+  const atOnce = site.apps.filter((machine) => !rolled.includes(machine));
   const wanted = nodesFor(site.config, deployment.record, site.apps);
   const machines = [...site.apps, ...machinesOf(goal.leaving, site)];
   await deployment.render([...wanted, ...goal.leaving], machines);
@@ -106,6 +94,37 @@ export async function installOn(
     },
   ]);
   return deployment.changes;
+}
+
+interface Decision {
+  /** What the balancer knows. */
+  readonly nodes: readonly RecordedNode[];
+  readonly goal: NodeGoal;
+  /** To be changed one at a time. Where nobody is served, all are at once: another app may be what brings them back. */
+  readonly rolled: readonly Machine[];
+  /** To be cleaned: not wanted any more, and wanted as new ones. */
+  readonly left: readonly Machine[];
+  readonly old: readonly Machine[];
+}
+
+/** Nothing is changed yet. @throws UserError where data would be lost or mixed */
+async function decide(deployment: Deployment): Promise<Decision> {
+  const { site } = deployment;
+  const status = await lookAtBalancer(deployment);
+  const known = status === "hangs" ? null : status;
+  const forgotten = forgottenNodes(deployment.record, known);
+  const nodes = deployment.record.nodes.filter((node) => !forgotten.includes(node));
+  const record = { ...deployment.record, nodes };
+  const goal = nodeGoal(record, site.apps);
+  refuseOnlyNewUrls(site.config, record, goal.staying, known);
+  refuseUnknownData(record, site.facts, goal.entering);
+  return {
+    nodes,
+    goal,
+    rolled: (await serves(deployment, status)) ? goal.staying : [],
+    left: leftBehind(site.machines, record, site.apps),
+    old: withOldData(record, site.facts, goal.entering, known),
+  };
 }
 
 /** Of what a command that was stopped had put on them. */
