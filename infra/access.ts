@@ -1,6 +1,6 @@
 /** The way into the machines: a key, and what Session Manager's agent must be allowed. */
 import { Construct, IamInstanceProfile, IamRole, IamRolePolicy, KeyPair } from "./cdktf.ts";
-import { named, visibleName } from "./named.ts";
+import { freeName, named, visibleName } from "./named.ts";
 import type { StackSettings } from "./settings.ts";
 
 /**
@@ -24,21 +24,22 @@ export class Access extends Construct {
   constructor(scope: Construct, id: string, { cluster, access, publicKey }: StackSettings) {
     super(scope, id);
     const tags = { Name: visibleName(cluster, "machine") };
-    const key = new KeyPair(this, "key", { keyName: visibleName(cluster, "admin"), publicKey, tags });
+    const key = new KeyPair(this, "key", { keyNamePrefix: freeName(cluster), publicKey, tags });
     this.keyName = named("admin", key).keyName;
     this.instanceProfile = access === "ssm" ? sessionManager(this, cluster) : null;
   }
 }
 
 function sessionManager(scope: Construct, cluster: string): string {
-  const name = visibleName(cluster, "machine");
+  const tags = { Name: visibleName(cluster, "machine") };
+  const namePrefix = freeName(cluster);
   const role = named(
     "machine",
     new IamRole(scope, "role", {
-      name,
+      namePrefix,
       description: "Lets Session Manager in, and nothing else.",
       assumeRolePolicy: policy({ Action: "sts:AssumeRole", Principal: { Service: "ec2.amazonaws.com" } }),
-      tags: { Name: name },
+      tags,
     }),
   );
   named(
@@ -50,7 +51,7 @@ function sessionManager(scope: Construct, cluster: string): string {
       policy: policy({ Action: AGENT_ACTIONS, Resource: "*" }),
     }),
   );
-  const profile = new IamInstanceProfile(scope, "profile", { name, role: role.name, tags: { Name: name } });
+  const profile = new IamInstanceProfile(scope, "profile", { namePrefix, role: role.name, tags });
   return named("machine", profile).name;
 }
 

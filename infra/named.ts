@@ -13,3 +13,11 @@ export function named<T extends TerraformElement>(name: string, element: T): T {
 export function visibleName(cluster: string, name: string): string {
   return `lbctl-${cluster}-${name}`;
 }
+
+/**
+ * Begins a name that has to be the only one of its kind; AWS' provider adds to it. What was being made when Terraform was
+ * stopped may be there and in no state: the next deploy must not meet its name. A role's may have 38 characters.
+ */
+export function freeName(cluster: string): string {
+  return visibleName(cluster, "").slice(0, 38);
+}

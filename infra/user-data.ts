@@ -53,8 +53,8 @@ function installAgent(region: string, architecture: Architecture): string[] {
 }
 
 /**
- * By the volume's id, which the kernel's device names say nothing about. Formatted only when blkid says for certain that
- * nothing is on it (2). Folders are bound from it to where Ansible expects them. A boot without it goes on, so that there
+ * By the volume's id, which the kernel's device names say nothing about. Formatted only when blkid finds nothing on it (2,
+ * which it says of one that cannot be read as well) and it begins with zeros, as a new one does. Folders are bound from it to where Ansible expects them. A boot without it goes on, so that there
  * is a way in (nofail), after a minute and a half of waiting (before): but without lb-proxy, which would begin an empty
  * journal below the missing one. A file system is as large as its volume after the next boot (growfs).
  */
@@ -77,7 +77,8 @@ function mountJournal(volume: string): string[] {
     "systemctl daemon-reload",
     'retry test -b "$device"',
     'found=0; blkid -p "$device" || found=$?',
-    'case $found in 0) ;; 2) mkfs.ext4 -q -L lb-journal "$device" ;; *) exit 1 ;; esac',
+    'is_new() { dd if="$1" bs=1M count=16 status=none | cmp -s -n $((16 << 20)) - /dev/zero; }',
+    'case $found in 0) ;; 2) is_new "$device" && mkfs.ext4 -q -L lb-journal "$device" || exit 1 ;; *) exit 1 ;; esac',
     `mountpoint -q ${JOURNAL_VOLUME} || mount ${JOURNAL_VOLUME}`,
     ...binds.flatMap(({ source, folder }) => [
       `mkdir -p ${source} ${folder}`,

@@ -17,16 +17,20 @@ const JOURNAL = "aws_ebs_volume.journal";
 
 /**
  * Nodes' state is on them and nowhere else, and the journal has what they have not got yet. `destroy` is another matter.
- * @throws UserError where no node that there is would be left with what it holds, or the journal would be lost
+ * @param joined ids of machines whose nodes the balancer knows; a machine that was made and never joined holds nothing.
+ *   None are known where nothing is on record: then every machine may hold something
+ * @throws UserError where no node would be left with what it holds, or the journal would be lost
  */
-export function refuseLosingData(plan: PlanJson): void {
-  const nodes = managed(plan).filter(
+export function refuseLosingData(plan: PlanJson, joined: ReadonlySet<string> = new Set()): void {
+  const there = managed(plan).filter(
     (resource) =>
       isMachine(resource) &&
       isNode(resource.name) &&
       resource.change.before !== null &&
       resource.action_reason !== NEVER_WHOLE,
   );
+  const holding = there.filter(({ change }) => joined.has(String(change.before?.id)));
+  const nodes = holding.length > 0 ? holding : there;
   const journal = managed(plan).find(({ address }) => address === JOURNAL);
   if (journal) refuseSmaller(journal);
   if (nodes.length === 0) return;

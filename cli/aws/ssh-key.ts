@@ -1,5 +1,6 @@
 /** The key of the machines' user: made here, never leaves. AWS gets its public half. */
-import { chmod, mkdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import { errorCode, UserError } from "../errors.ts";
@@ -8,6 +9,7 @@ import { errorCode, UserError } from "../errors.ts";
 export async function ensureKey(file: string, cluster: string): Promise<string> {
   const there = await publicHalf(file);
   if (there !== null) return there;
+  if (existsSync(file)) return await derived(file);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await keygen(["-q", "-t", "ed25519", "-N", "", "-C", `lbctl-${cluster}`, "-f", file]);
   await chmod(file, 0o600);
@@ -23,12 +25,19 @@ async function publicHalf(file: string): Promise<string | null> {
   }
 }
 
-async function keygen(args: readonly string[]): Promise<void> {
+/** Where only the private half was copied from another checkout. */
+async function derived(file: string): Promise<string> {
+  const text = await keygen(["-y", "-P", "", "-f", file]);
+  await writeFile(`${file}.pub`, `${text}\n`, { mode: 0o600 });
+  return text;
+}
+
+async function keygen(args: readonly string[]): Promise<string> {
   const ran = await execa("ssh-keygen", args, { reject: false, stdin: "ignore" });
-  if (ran.exitCode === 0) return;
-  throw new UserError("expected ssh-keygen to make a key, got an error", {
+  if (ran.exitCode === 0) return ran.stdout.trim();
+  throw new UserError("expected ssh-keygen to make or read a key, got an error", {
     code: "ssh_keygen_failed",
     problems: [ran.stderr || (ran.originalMessage ?? "")],
-    next: ["install OpenSSH's client (Debian: apt install openssh-client)"],
+    next: ["install OpenSSH's client (Debian: apt install openssh-client); or look at the key that is named"],
   });
 }

@@ -60,7 +60,7 @@ async function plan(
 ): Promise<readonly Change[]> {
   const work = await prepare(config, context.signal);
   const planned = await lookAhead(work);
-  refuse(planned, work);
+  await refuse(planned, work);
   await learnSoFar(work);
   // What is to be installed on machines that are not there yet, nobody can ask.
   const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(work.state)) !== null;
@@ -79,7 +79,7 @@ async function change(
   await checkWayIn(config, signal);
   const planned = await compare(work, ui);
   try {
-    refuse(planned, work);
+    await refuse(planned, work);
     await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
   } catch (error) {
     await forgetPlan(work);
@@ -100,9 +100,10 @@ async function change(
 }
 
 /** @throws UserError where the cluster, its data or the way in would be lost */
-function refuse({ plan }: Planned, { where, keyFile }: Workspace): void {
+async function refuse({ plan }: Planned, { where, keyFile, state }: Workspace): Promise<void> {
   refuseOtherAccount(plan, where);
-  refuseLosingData(plan);
+  const { nodes = [] } = (await readRecord(state)) ?? {};
+  refuseLosingData(plan, new Set(nodes.map(({ address }) => address)));
   refuseOtherKey(plan, keyFile);
 }
 

@@ -67,7 +67,10 @@ const KNOWN: readonly Known[] = [
     message: (_, text) => lockedBy(text),
     next: ({ program, dir }, text) => [
       "wait until that is done, then the same command again",
-      `${program} -chdir=${shellWord(dir)} force-unlock ${field(text, "ID") ?? "ID"}   # only when nobody is at work any more`,
+      // A file here is locked by its process, and free with its end; an object in S3 stays.
+      /resource temporarily unavailable/i.test(text)
+        ? `pgrep -fa ${program}   # who is at work on this machine; the lock goes with that process`
+        : `${program} -chdir=${shellWord(dir)} force-unlock ${field(text, "ID") ?? "ID"}   # only when nobody is at work any more`,
     ],
   },
   {
@@ -76,8 +79,8 @@ const KNOWN: readonly Known[] = [
     message: (match) =>
       `expected room for more machines, got the account's limit of ${match[1] ?? "so many"} vCPUs`,
     next: (where) => [
-      `aws service-quotas request-service-quota-increase --region ${where.region} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
-      "or fewer nodes (lbctl scale), or a smaller aws: { appType, balancerType } in lbctl.yaml",
+      `aws service-quotas request-service-quota-increase${place(where)} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
+      "or fewer nodes: (lbctl scale, where the cluster is deployed already), or a smaller aws: { appType, balancerType } in lbctl.yaml",
       again(where),
     ],
   },
@@ -85,10 +88,7 @@ const KNOWN: readonly Known[] = [
     code: "aws_address_quota",
     found: /AddressLimitExceeded/,
     message: () => "expected room for two more elastic addresses (balancer, NAT), got the account's limit",
-    next: (where) => [
-      `aws ec2 describe-addresses --region ${where.region}   # release what nobody uses`,
-      again(where),
-    ],
+    next: (where) => [`aws ec2 describe-addresses${place(where)}   # release what nobody uses`, again(where)],
   },
   {
     code: "aws_quota",
@@ -96,7 +96,7 @@ const KNOWN: readonly Known[] = [
       /(Vpc|NatGateway|InternetGateway|SecurityGroup|Subnet|RouteTable|Volume|MaxIOPS|RulesPerSecurityGroup)\w*LimitExceeded|(?<!Request)LimitExceeded(?:Exception)?\b/,
     message: (match) => `expected room for what is to be made, got a limit of the account (${match[0]})`,
     next: (where) => [
-      `aws service-quotas list-service-quotas --region ${where.region} --service-code vpc   # or ec2, ebs, iam: what the limits are`,
+      `aws service-quotas list-service-quotas${place(where)} --service-code vpc   # or ec2, ebs, iam: what the limits are`,
       "remove what nobody uses, or ask for more: aws service-quotas request-service-quota-increase",
       again(where),
     ],
@@ -127,7 +127,7 @@ const KNOWN: readonly Known[] = [
     message: (match) =>
       `expected an instance type that the zone offers, got ${match[1] ?? "one that it does not"}`,
     next: (where) => [
-      `aws ec2 describe-instance-type-offerings --region ${where.region} --location-type availability-zone`,
+      `aws ec2 describe-instance-type-offerings${place(where)} --location-type availability-zone`,
       "then set aws: { appType, balancerType } in lbctl.yaml",
       again(where),
     ],
@@ -148,16 +148,20 @@ const KNOWN: readonly Known[] = [
     message: (match) =>
       `expected an AMI, got none${match[1] ? ` with the id ${match[1]}` : " that fits"} in this region`,
     next: (where) => [
-      `aws ec2 describe-images --region ${where.region} --owners 136693071363 --filters 'Name=name,Values=debian-12-*'`,
+      `aws ec2 describe-images${place(where)} --owners 136693071363 --filters 'Name=name,Values=debian-12-*'`,
       "then set aws: { image: ami-… } in lbctl.yaml, one of this region and of the machines' architecture; or leave it out",
       again(where),
     ],
   },
   {
     code: "aws_not_allowed",
-    found: /UnauthorizedOperation|AccessDenied(?:Exception)?|not authorized to perform:? ?([\w:]*)/,
-    message: (match) =>
-      `expected to be allowed to do this, got a refusal${match[1] ? ` of ${match[1]}` : ""}`,
+    found: /UnauthorizedOperation|AccessDenied(?:Exception)?|not authorized to perform/,
+    message: (_, text) => {
+      const [, action] = /not authorized to perform:? ?([\w:]+)/.exec(text) ?? [];
+      const [, service, operation] = /operation error ([\w ]+): (\w+)/.exec(text) ?? [];
+      const what = action ?? (operation && `${service}: ${operation}`);
+      return `expected to be allowed to do this, got a refusal${what ? ` of ${what}` : ""}`;
+    },
     next: ({ profile }) => [
       `aws sts get-caller-identity${profileFlag(profile)}   # is it who you meant?`,
       "docs/aws.md lists what lbctl needs",
@@ -293,6 +297,11 @@ function lockedBy(text: string): string {
 
 function field(text: string, name: string): string | undefined {
   return new RegExp(`^\\s*${name}:[ \\t]*(\\S.*?)\\s*$`, "m").exec(text)?.[1];
+}
+
+/** Of a command of the AWS CLI. */
+function place({ region, profile }: Where): string {
+  return ` --region ${region}${profileFlag(profile)}`;
 }
 
 function again({ command }: Where): string {

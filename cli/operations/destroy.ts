@@ -27,7 +27,9 @@ export async function destroy(
     throw new UserError(`expected a yes, got none: "${config.name}" is as it was`, {
       next: [
         "lbctl destroy --yes",
-        "lbctl destroy --yes --keep-data   # the next deploy goes on with the data",
+        ...(config.target === "aws"
+          ? []
+          : ["lbctl destroy --yes --keep-data   # the next deploy goes on with the data"]),
       ],
     });
   }

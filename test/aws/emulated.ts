@@ -5,10 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { suite, type TestContext, test } from "node:test";
 import { machinesOf } from "../../cli/aws/known-machines.ts";
 import { planMachines, readOutputs } from "../../cli/aws/provision.ts";
@@ -65,7 +65,7 @@ suite("lbctl against the emulator", { skip: NO_PYTHON || NO_TERRAFORM || (await 
     const three = await cluster.workspace(3);
     assert.equal(await isValid(three), true);
     const again = await planMachines(three);
-    assert.deepEqual([again.needed, again.changes], [false, []], "nothing to change after an apply");
+    assert.deepEqual(withoutNotKept(again.changes), [], "nothing to change after an apply");
     const before = await readOutputs(three);
     assert.ok(before);
     const { apps, traffic } = await machinesOf(three.config);
@@ -103,7 +103,7 @@ suite("lbctl against the emulator", { skip: NO_PYTHON || NO_TERRAFORM || (await 
     await assert.rejects(stopped, { code: "apply_interrupted" });
     await cluster.deploy(1);
     assert.deepEqual((await emulator.there()).instances, names(1));
-    assert.deepEqual((await planMachines(await cluster.workspace(1))).changes, []);
+    assert.deepEqual(withoutNotKept((await planMachines(await cluster.workspace(1))).changes), []);
   });
 });
 
@@ -114,6 +114,7 @@ async function newCluster(t: TestContext, { env }: Emulator) {
     process.env = before;
   });
   const dir = tempFolder(t);
+  process.env.PATH = [standIns(t), process.env.PATH].join(delimiter);
   const write = (nodes: number) =>
     writeFile(join(dir, "lbctl.yaml"), `name: shop\ntarget: aws\nnodes: ${nodes}\n`);
   await write(3);
@@ -137,11 +138,38 @@ async function newCluster(t: TestContext, { env }: Emulator) {
       prepare({ ...config, nodes }, new AbortController().signal),
     /** What `lbctl plan` says of machines; it asks those that there are where none is to be made. */
     machinesInPlan: async () =>
-      (JSON.parse(await lbctl("plan", "--json")) as Change[])
+      withoutNotKept(JSON.parse(await lbctl("plan", "--json")) as Change[])
         .filter(({ what }) => what.startsWith("aws_instance."))
         .map(({ action, what }) => `${action} ${what}`)
         .sort(),
   };
+}
+
+/** For the tools that lead to machines, which are looked for before any is made; Terraform is the real one. */
+function standIns(t: TestContext): string {
+  const folder = tempFolder(t);
+  for (const path of ["stand-in/aws", "stand-in-plugin/session-manager-plugin"])
+    symlinkSync(join(import.meta.dirname, "../cli/aws", path), join(folder, basename(path)));
+  return folder;
+}
+
+/** What moto 5.2 takes and does not give back, so that every plan wants it again. AWS gives both back. */
+const NOT_KEPT: readonly { readonly what: RegExp; readonly detail: RegExp }[] = [
+  // Groups that are given with a network interface, as the provider does where an address is said or denied.
+  { what: /^aws_instance\./, detail: /^vpc_security_group_ids \[\] → \["sg-\w+"\]$/ },
+  // Texts of rules that name a group instead of a block.
+  {
+    what: /^aws_vpc_security_group_(?:in|e)gress_rule\./,
+    detail: /^description null → "(?:to apps|from balancer)"$/,
+  },
+];
+
+function withoutNotKept(changes: readonly Change[]): Change[] {
+  return changes.filter(
+    (change) =>
+      change.action !== "change" ||
+      !NOT_KEPT.some(({ what, detail }) => what.test(change.what) && detail.test(change.detail)),
+  );
 }
 
 /** What is done on machines by SSH is not done. */

@@ -37,7 +37,7 @@ everyCluster(({ stack }) => {
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: "ec2.amazonaws.com" } }],
     });
-    assert.deepEqual(Object.keys(rest).sort(), ["description", "name", "tags"]);
+    assert.deepEqual(Object.keys(rest).sort(), ["description", "name_prefix", "tags"]);
   });
 
   test("every machine has the profile with that role, and the administrator's key", () => {
@@ -51,6 +51,21 @@ everyCluster(({ stack }) => {
       assert.equal(key_name, ref("aws_key_pair.admin.key_name"));
     }
   });
+});
+
+test("no name that has to be the only one is fixed: a deploy that was stopped may have left one that no state knows", () => {
+  const cluster = "a-name-of-thirty-two-characters-x";
+  const stack = stackOf({ cluster: cluster.slice(0, 32) });
+  for (const [type, values] of [
+    ["aws_iam_role", resourcesOf(stack, "aws_iam_role").machine],
+    ["aws_iam_instance_profile", resourcesOf(stack, "aws_iam_instance_profile").machine],
+    ["aws_key_pair", resourcesOf(stack, "aws_key_pair").admin],
+  ] as const) {
+    const { name, key_name, name_prefix, key_name_prefix = name_prefix } = values ?? {};
+    assert.deepEqual([name, key_name], [undefined, undefined], type);
+    assert.match(String(key_name_prefix), /^lbctl-a-name-of-/, type);
+    assert.ok(String(key_name_prefix).length <= 38, type);
+  }
 });
 
 test("access by SSH: machines have the key, no agent, and no rights at AWS", () => {

@@ -183,6 +183,28 @@ suite("the first start's script", () => {
     );
   });
 
+  for (const [what, content] of [
+    ["holds something that blkid does not know", Buffer.alloc(32 << 20).fill(1, 4096, 4097)],
+    ["cannot be read to its end", Buffer.alloc(1 << 20)],
+  ] as const) {
+    test(`a volume that ${what} is neither formatted nor mounted, and the start fails`, (t) => {
+      const machine = freshMachine(t, { blkid: 2 });
+      machine.write(DEVICE, content);
+      const { code, ran } = machine.start(BALANCER);
+      assert.notEqual(code, 0);
+      assert.ok(!ran.some((line) => /^(mkfs|mount )/.test(line)));
+    });
+  }
+
+  test("a volume that is attached later than the machine starts is waited for, as all are at AWS", (t) => {
+    const machine = freshMachine(t, { blkid: 2, device: false });
+    machine.stub("sleep", machine.after(3, `truncate --size=32M "${machine.path(DEVICE)}"`));
+    const { code, ran } = machine.start(BALANCER);
+    assert.equal(code, 0);
+    assert.equal(ran.filter((line) => line.startsWith("sleep ")).length, 3);
+    assert.ok(ran.includes(`mkfs.ext4 -q -L lb-journal ${DEVICE}`));
+  });
+
   test("the agent comes first: a volume that never comes leaves a way in", (t) => {
     const { code, ran } = freshMachine(t, { blkid: 2, device: false }).start(BALANCER);
     assert.notEqual(code, 0);
@@ -212,13 +234,14 @@ function freshMachine(t: TestContext, { blkid, device = true }: Stubs) {
   const root = mkdtempSync(join(tmpdir(), "lbctl-start-"));
   t.after(() => rmSync(root, { recursive: true }));
   const at = (path: string) => join(root, path);
-  const write = (path: string, text: string) => {
+  const write = (path: string, content: string | Buffer) => {
     mkdirSync(dirname(at(path)), { recursive: true });
-    writeFileSync(at(path), text);
+    writeFileSync(at(path), content);
   };
   write("calls", "");
   write("etc/fstab", "");
-  if (device) write(DEVICE, "");
+  mkdirSync(dirname(at(DEVICE)), { recursive: true });
+  if (device) write(DEVICE, Buffer.alloc(32 << 20));
   const stub = (name: string, body: string) => {
     write(`bin/${name}`, `#!/bin/bash\necho "${name} $*" >>${at("calls")}\n${body}\n`);
     chmodSync(at(`bin/${name}`), 0o755);
@@ -228,6 +251,11 @@ function freshMachine(t: TestContext, { blkid, device = true }: Stubs) {
   stub("blkid", `exit ${blkid}`);
   return {
     stub,
+    write,
+    path: at,
+    /** Body of a stub that does something when it is called so often. */
+    after: (times: number, what: string) =>
+      `[ "$(grep -c "^$(basename "$0") " ${at("calls")})" -ne ${times} ] || ${what}`,
     /** Body of a stub that fails so often before it does not. */
     failing: (times: number, code: number) =>
       `[ "$(grep -c "^$(basename "$0") " ${at("calls")})" -gt ${times} ] || exit ${code}`,

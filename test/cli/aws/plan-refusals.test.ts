@@ -28,6 +28,25 @@ test("a plan that leaves no node with its data is refused", () => {
   );
 });
 
+test("a machine that was made and never joined is no node that stays", () => {
+  const machine = (name: string, actions: string[], id: string) =>
+    resource(`aws_instance.${name}`, actions, { before: { id, instance_type: "t3.small" } });
+  const replaced = ["delete", "create"];
+  const plan = {
+    resource_changes: [
+      machine("app1", ["no-op"], "i-new"),
+      machine("app2", replaced, "i-2"),
+      machine("app3", replaced, "i-3"),
+    ],
+  };
+  assert.throws(() => refuseLosingData(plan, new Set(["i-old", "i-2", "i-3"])), {
+    code: "aws_would_lose_all_nodes",
+    problems: ["replace aws_instance.app2: ", "replace aws_instance.app3: "],
+  });
+  refuseLosingData(plan, new Set(["i-new", "i-2", "i-3"]));
+  refuseLosingData(plan, new Set(["i-of-before"]));
+});
+
 const STAYS = resource("aws_instance.app1", ["no-op"], { before: { instance_type: "t3.small" } });
 const journalOf = (size: number) => ({ size, availability_zone: "eu-central-1a" });
 

@@ -187,18 +187,23 @@ for (const { code, summary, detail, message, next } of SAID) {
   });
 }
 
-test("a locked state: who, doing what, since when, and how to unlock it", async () => {
+test("a locked state: who, doing what, since when, and what unlocks it: for a file the end of its process", async () => {
   const events = new TerraformEvents();
   const recorded = await readFile(join(import.meta.dirname, "recorded/locked.jsonl"), "utf8");
-  for (const line of recorded.split("\n")) events.take(line);
+  const inS3 = new TerraformEvents();
+  for (const line of recorded.split("\n")) {
+    events.take(line);
+    inS3.take(line.replace(/resource temporarily unavailable/gi, "api error PreconditionFailed"));
+  }
   const error = terraformError("plan", events.errors, "", where);
   assert.equal(error.code, "state_locked");
   assert.equal(
     error.message,
     "expected the state to be free, got it locked by ada@workstation (apply) since 2026-01-28T14:16:27.000Z",
   );
+  assert.match(error.next[1] ?? "", /^pgrep -fa terraform /);
   assert.match(
-    error.next[1] ?? "",
+    terraformError("plan", inS3.errors, "", where).next[1] ?? "",
     /^terraform -chdir=\/srv\/shop\/\.lbctl\/shop\/terraform force-unlock 941feb94-5e07-fbaa-098e-a5ee0652e3f2 /,
   );
 });
