@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 
 from ansible.plugins.callback import CallbackBase
 
@@ -41,7 +42,14 @@ class CallbackModule(CallbackBase):
         self._file = open(target, mode, encoding="utf-8", buffering=1)
 
     def _write(self, event, **values):
-        self._file.write(json.dumps({"event": event, **values}, default=str) + "\n")
+        try:
+            self._file.write(json.dumps({"event": event, **values}, default=str) + "\n")
+        except BrokenPipeError:
+            # lbctl was killed, and its lock went with it: nothing may go on, and Ansible would hang for ever with nobody to
+            # read its warnings. lbctl starts it in a process group of its own.
+            if os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)
+            self.disabled = True
 
     def v2_playbook_on_play_start(self, play):
         self._write("play", name=play.get_name())

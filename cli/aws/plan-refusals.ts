@@ -85,6 +85,28 @@ export function refuseOtherKey(plan: PlanJson, file: string): void {
   });
 }
 
+/**
+ * Session Manager's agent comes with a machine's first start: one that was made for SSH has none, and its port would be closed.
+ * @throws UserError where a cluster that is reached by SSH would be left without a way in
+ */
+export function refuseLosingWayIn(plan: PlanJson): void {
+  const there = managed(plan).filter((resource) => isMachine(resource) && resource.change.before !== null);
+  const stay = there.filter(({ change }) => !change.actions.includes("delete"));
+  const toSessions = managed(plan).some(
+    ({ type, change }) =>
+      type === "aws_iam_instance_profile" && change.before === null && change.actions.includes("create"),
+  );
+  if (!toSessions || stay.length === 0) return;
+  throw new UserError(
+    "expected a way into the machines that run, got aws/access: ssm for some that were made for ssh",
+    {
+      code: "aws_would_lose_way_in",
+      problems: stay.map(({ address }) => `${address} has no agent of Session Manager`),
+      next: ["set aws: { access: ssh } in lbctl.yaml again; another cluster can be made with ssm"],
+    },
+  );
+}
+
 /** Terraform stopped while it made this one: nothing is on it. */
 const NEVER_WHOLE = "replace_because_tainted";
 

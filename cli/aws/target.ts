@@ -16,7 +16,7 @@ import { awsFindings, checkWayIn } from "./doctor.ts";
 import { waitForMachines } from "./first-start.ts";
 import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
 import { madeMachines, removedNodes, replacedNodes, restartedMachines } from "./plan-changes.ts";
-import { refuseLosingData, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
+import { refuseLosingData, refuseLosingWayIn, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
 import {
   applyMachines,
   forgetPlan,
@@ -92,7 +92,7 @@ async function change(
     const title = `Apply ${plural(planned.changes.length, "change")} at AWS`;
     await ui.steps([{ title, run: (say) => applyMachines(work, say) }]);
     await learn(work);
-  }
+  } else await forgetPlan(work);
   await waitForNew(wait, work, planned, context);
   // Those that went were the last of it: what stays was installed when they left.
   const done = how === "scale" && left !== null && madeMachines(planned.plan).length === 0;
@@ -105,6 +105,7 @@ async function refuse({ plan }: Planned, { where, keyFile, state }: Workspace): 
   const { nodes = [] } = (await readRecord(state)) ?? {};
   refuseLosingData(plan, new Set(nodes.map(({ address }) => address)));
   refuseOtherKey(plan, keyFile);
+  refuseLosingWayIn(plan);
 }
 
 async function compare(

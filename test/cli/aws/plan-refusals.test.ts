@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { refuseLosingData } from "../../../cli/aws/plan-refusals.ts";
+import { refuseLosingData, refuseLosingWayIn } from "../../../cli/aws/plan-refusals.ts";
 import { UserError } from "../../../cli/errors.ts";
 import { resource } from "./plan.ts";
 
@@ -45,6 +45,19 @@ test("a machine that was made and never joined is no node that stays", () => {
   });
   refuseLosingData(plan, new Set(["i-new", "i-2", "i-3"]));
   refuseLosingData(plan, new Set(["i-of-before"]));
+});
+
+test("machines that were made for SSH are not left without a way in", () => {
+  const before = { instance_type: "t3.small" };
+  const profile = resource("aws_iam_instance_profile.machine", ["create"]);
+  const stays = resource("aws_instance.app1", ["no-op"], { before });
+  assert.throws(() => refuseLosingWayIn({ resource_changes: [profile, stays] }), {
+    code: "aws_would_lose_way_in",
+    problems: ["aws_instance.app1 has no agent of Session Manager"],
+  });
+  refuseLosingWayIn({ resource_changes: [profile, resource("aws_instance.app1", ["create"])] });
+  refuseLosingWayIn({ resource_changes: [profile, resource("aws_instance.app1", ["delete"], { before })] });
+  refuseLosingWayIn({ resource_changes: [stays] });
 });
 
 const STAYS = resource("aws_instance.app1", ["no-op"], { before: { instance_type: "t3.small" } });
