@@ -27,7 +27,7 @@ export function refuseLosingData(plan: PlanJson, joined: ReadonlySet<string> = n
       isMachine(resource) &&
       isNode(resource.name) &&
       resource.change.before !== null &&
-      resource.action_reason !== NEVER_WHOLE,
+      (resource.action_reason !== NEVER_WHOLE || joined.has(String(resource.change.before.id))),
   );
   const holding = there.filter(({ change }) => joined.has(String(change.before?.id)));
   const nodes = holding.length > 0 ? holding : there;

@@ -44,6 +44,11 @@ test("a machine that was made and never joined is no node that stays", () => {
     problems: ["replace aws_instance.app2: ", "replace aws_instance.app3: "],
   });
   refuseLosingData(plan, new Set(["i-new", "i-2", "i-3"]));
+  const tainted = { ...machine("app1", replaced, "i-1"), action_reason: "replace_because_tainted" };
+  refuseLosingData({ resource_changes: [tainted] });
+  assert.throws(() => refuseLosingData({ resource_changes: [tainted] }, new Set(["i-1"])), {
+    code: "aws_would_lose_all_nodes",
+  });
   refuseLosingData(plan, new Set(["i-of-before"]));
 });
 
