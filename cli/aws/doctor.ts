@@ -3,7 +3,7 @@ import { execa } from "execa";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Finding } from "../target.ts";
-import { profileFlag } from "./profile-flag.ts";
+import { profileFlag } from "./cli-flags.ts";
 import { findTerraform, oldestFor } from "./terraform.ts";
 
 const NONE = "not found";

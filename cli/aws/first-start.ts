@@ -7,7 +7,7 @@ import type { StatePaths } from "../state.ts";
 import { runTool } from "../tool.ts";
 import { shellWord } from "../tools/format.ts";
 import { sshArgv } from "../tools/ssh.ts";
-import { profileFlag } from "./profile-flag.ts";
+import { placeFlags } from "./cli-flags.ts";
 import { knownError, type Where } from "./terraform-errors.ts";
 
 export interface Patience {
@@ -91,18 +91,13 @@ function patienceWith({ code }: UserError, { total, refused }: Patience): number
   return code !== null && REFUSED.has(code) ? Math.min(refused, total) : total;
 }
 
-function failedStart(
-  { name, identity }: Machine,
-  argv: readonly string[],
-  { region, profile }: Where,
-): UserError {
+function failedStart({ name, identity }: Machine, argv: readonly string[], where: Where): UserError {
   const ssh = argv.slice(0, -1).map(shellWord).join(" ");
-  const aws = `--region ${region}${profileFlag(profile)}`;
   return new UserError(`expected ${name} (${identity}) to get through its first start, got an error there`, {
     code: "first_start_failed",
     next: [
       `${ssh} sudo tail -n 50 /var/log/cloud-init-output.log   # what it said`,
-      `aws ec2 get-console-output ${aws} --instance-id ${identity} --latest --output text   # where SSH gets no further`,
+      `aws ec2 get-console-output${placeFlags(where)} --instance-id ${identity} --latest --output text   # where SSH gets no further`,
       `${ssh} 'sudo bash /var/lib/cloud/instance/scripts/part-001 && sudo reboot'   # once that is mended: it does the rest`,
       "lbctl deploy   # waits for it, and goes on; docs/aws.md: a first start that failed",
     ],

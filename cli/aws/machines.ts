@@ -3,8 +3,8 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { accessOf, type Machine, type Machines } from "../hosts/machines.ts";
 import type { StatePaths } from "../state.ts";
 import { throughArgs } from "../tools/ssh.ts";
+import { placeFlags } from "./cli-flags.ts";
 import type { Outputs } from "./outputs.ts";
-import { profileFlag } from "./profile-flag.ts";
 import { keyFile } from "./workspace.ts";
 
 /** The user of Debian's images. */
@@ -66,6 +66,6 @@ export function toMachines(
 /** SSH's bytes go through Session Manager: no open port, and who may is IAM's to say. %h is the instance's id. */
 function bySessionManager(region: string, profile: string | null): string[] {
   const session = "aws ssm start-session --target %h --document-name AWS-StartSSHSession";
-  const command = `${session} --parameters portNumber=%p --region ${region}${profileFlag(profile)}`;
+  const command = `${session} --parameters portNumber=%p${placeFlags({ region, profile })}`;
   return ["-o", `ProxyCommand=${command}`];
 }

@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 import { UserError } from "../errors.ts";
 import { plural } from "../tools/format.ts";
+import { profileFlag } from "./cli-flags.ts";
 import {
   isMachine,
   isNode,
@@ -10,7 +11,6 @@ import {
   planChanges,
   type ResourceChange,
 } from "./plan-changes.ts";
-import { profileFlag } from "./profile-flag.ts";
 import type { Where } from "./terraform-errors.ts";
 
 const JOURNAL = "aws_ebs_volume.journal";

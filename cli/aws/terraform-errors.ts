@@ -1,7 +1,7 @@
 /** What Terraform and AWS complain of, as what to do about it. */
 import { UserError } from "../errors.ts";
 import { shellWord } from "../tools/format.ts";
-import { profileFlag } from "./profile-flag.ts";
+import { placeFlags, profileFlag } from "./cli-flags.ts";
 import type { Diagnostic } from "./terraform-events.ts";
 
 export interface Where {
@@ -79,8 +79,8 @@ const KNOWN: readonly Known[] = [
     message: (match) =>
       `expected room for more machines, got the account's limit of ${match[1] ?? "so many"} vCPUs`,
     next: (where) => [
-      `aws service-quotas request-service-quota-increase${place(where)} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
-      "or fewer nodes: (lbctl scale, where the cluster is deployed already), or a smaller aws: { appType, balancerType } in lbctl.yaml",
+      `aws service-quotas request-service-quota-increase${placeFlags(where)} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
+      "or fewer: nodes: in lbctl.yaml (lbctl scale, where the cluster is deployed already), or a smaller aws: { appType, balancerType } in lbctl.yaml",
       again(where),
     ],
   },
@@ -88,7 +88,10 @@ const KNOWN: readonly Known[] = [
     code: "aws_address_quota",
     found: /AddressLimitExceeded/,
     message: () => "expected room for two more elastic addresses (balancer, NAT), got the account's limit",
-    next: (where) => [`aws ec2 describe-addresses${place(where)}   # release what nobody uses`, again(where)],
+    next: (where) => [
+      `aws ec2 describe-addresses${placeFlags(where)}   # release what nobody uses`,
+      again(where),
+    ],
   },
   {
     code: "aws_quota",
@@ -96,7 +99,7 @@ const KNOWN: readonly Known[] = [
       /(Vpc|NatGateway|InternetGateway|SecurityGroup|Subnet|RouteTable|Volume|MaxIOPS|RulesPerSecurityGroup)\w*LimitExceeded|(?<!Request)LimitExceeded(?:Exception)?\b/,
     message: (match) => `expected room for what is to be made, got a limit of the account (${match[0]})`,
     next: (where) => [
-      `aws service-quotas list-service-quotas${place(where)} --service-code vpc   # or ec2, ebs, iam: what the limits are`,
+      `aws service-quotas list-service-quotas${placeFlags(where)} --service-code vpc   # or ec2, ebs, iam: what the limits are`,
       "remove what nobody uses, or ask for more: aws service-quotas request-service-quota-increase",
       again(where),
     ],
@@ -127,7 +130,7 @@ const KNOWN: readonly Known[] = [
     message: (match) =>
       `expected an instance type that the zone offers, got ${match[1] ?? "one that it does not"}`,
     next: (where) => [
-      `aws ec2 describe-instance-type-offerings${place(where)} --location-type availability-zone`,
+      `aws ec2 describe-instance-type-offerings${placeFlags(where)} --location-type availability-zone`,
       "then set aws: { appType, balancerType } in lbctl.yaml",
       again(where),
     ],
@@ -148,7 +151,7 @@ const KNOWN: readonly Known[] = [
     message: (match) =>
       `expected an AMI, got none${match[1] ? ` with the id ${match[1]}` : " that fits"} in this region`,
     next: (where) => [
-      `aws ec2 describe-images${place(where)} --owners 136693071363 --filters 'Name=name,Values=debian-12-*'`,
+      `aws ec2 describe-images${placeFlags(where)} --owners 136693071363 --filters 'Name=name,Values=debian-12-*'`,
       "then set aws: { image: ami-… } in lbctl.yaml, one of this region and of the machines' architecture; or leave it out",
       again(where),
     ],
@@ -297,11 +300,6 @@ function lockedBy(text: string): string {
 
 function field(text: string, name: string): string | undefined {
   return new RegExp(`^\\s*${name}:[ \\t]*(\\S.*?)\\s*$`, "m").exec(text)?.[1];
-}
-
-/** Of a command of the AWS CLI. */
-function place({ region, profile }: Where): string {
-  return ` --region ${region}${profileFlag(profile)}`;
 }
 
 function again({ command }: Where): string {

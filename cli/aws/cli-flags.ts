@@ -4,3 +4,14 @@ import { shellWord } from "../tools/format.ts";
 export function profileFlag(profile: string | null): string {
   return profile === null ? "" : ` --profile ${shellWord(profile)}`;
 }
+
+/** Likewise, with the region: ` --region eu-central-1 --profile NAME` */
+export function placeFlags({
+  region,
+  profile,
+}: {
+  readonly region: string;
+  readonly profile: string | null;
+}): string {
+  return ` --region ${region}${profileFlag(profile)}`;
+}
