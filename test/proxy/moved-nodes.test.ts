@@ -7,7 +7,6 @@ import { startBalancer } from "../support/balancer.ts";
 import { readsAt, seqsAt, startCluster } from "../support/bare-cluster.ts";
 import { read, register } from "../support/client.ts";
 import { startNode } from "../support/nodes.ts";
-import { until } from "../support/wait.ts";
 
 test("a node at another address after a start has no history: it gets every write from the first, then reads", async (t) => {
   const { balancer, listed } = await startCluster(t, 2);
@@ -16,7 +15,7 @@ test("a node at another address after a start has no history: it gets every writ
   const moved = await startNode(t);
   await balancer.startWith([listed[0] as (typeof listed)[number], { name: "app2", url: moved.url }]);
   assert.deepEqual(seqsAt(moved), [1, 2, 3]);
-  assert.match(balancer.output(), /its address changed from .* to .*node lost its history/);
+  await balancer.logged(/its address changed from .* to .*node lost its history/);
   await read(balancer);
   await read(balancer);
   assert.equal(readsAt(moved), 1);
@@ -63,6 +62,6 @@ test("nodes that say which state they hold keep it at another address, and must 
     { name: "app2", url: first.url.replace("127.0.0.1", "localhost") },
   ];
   await balancer.startWith(mixedUp, "listening");
-  await until(() => /node lost its history/.test(balancer.output()));
-  assert.match(balancer.output(), /"node":"app2".*stateId changed/);
+  await balancer.logged(/node lost its history/);
+  await balancer.logged(/"node":"app2".*stateId changed/);
 });

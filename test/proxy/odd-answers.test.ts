@@ -178,8 +178,9 @@ test("101 that nobody asked for is a failed attempt, and the log says why", asyn
     "/x": "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
   });
   assert.equal((await send(balancer, "GET", "/x")).status, 502);
-  const lines = balancer.output().split("\n");
-  const failed = lines.filter((line) => line.includes('"leg failed"')).map((line) => JSON.parse(line));
+  const legs = () => balancer.output().match(/^.*"leg failed".*$/gm) ?? [];
+  await until(() => legs().length === 2, { what: "a line for each of the two legs" });
+  const failed = legs().map((line) => JSON.parse(line));
   const told = failed.map(({ node, outcome, attempt, route, reason }) => [
     node,
     outcome,

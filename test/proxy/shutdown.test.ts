@@ -17,7 +17,7 @@ test("SIGTERM finishes the reads and writes in flight, takes no new ones, and ex
   await Promise.all(nodes.map((node) => arrived(node, 1)));
   await until(() => nodes.every(({ log }) => log.length === 2));
   const stopped = balancer.stop();
-  await until(() => /"msg":"draining"/.test(balancer.output()));
+  await balancer.logged(/"msg":"draining"/);
   await assert.rejects(read(balancer), /ECONNREFUSED/);
   held.open();
   for (const { status, body, headers } of await Promise.all(reads)) {
@@ -77,7 +77,7 @@ test("SIGTERM while a node is down ends all the same, and the node catches up af
 test("/readyz says no while it drains, /healthz still yes", async (t) => {
   const { balancer, held, inFlight } = await startWithReadInFlight(t);
   const stopped = balancer.stop();
-  await until(() => /"msg":"draining"/.test(balancer.output()));
+  await balancer.logged(/"msg":"draining"/);
   const statuses = await Promise.all(
     ["/readyz", "/healthz"].map(async (path) => (await fetch(balancer.adminUrl + path)).status),
   );

@@ -32,6 +32,8 @@ export interface TestBalancer {
   status(): Promise<Status>;
   node(name: string): Promise<NodeStatus>;
   write(seq: number): Promise<WriteDetails>;
+  /** Waits until what it has printed matches: a line may reach this process after the answer that it is about. */
+  logged(pattern: RegExp): Promise<void>;
   /** Waits until a node is in this state. */
   reached(name: string, state: NodeState, timeout?: number): Promise<NodeStatus>;
   /** Waits until every node is in-sync and has no lag. */
@@ -91,6 +93,10 @@ class ProcessBalancer implements TestBalancer {
 
   output(): string {
     return this.#running.output();
+  }
+
+  async logged(pattern: RegExp): Promise<void> {
+    await until(() => pattern.test(this.output()), { what: `a log that matches ${pattern}` });
   }
 
   async start(wait: "in-sync" | "listening" = "in-sync"): Promise<void> {

@@ -360,7 +360,7 @@ test("a manual copy that is forgotten ends: an alarm, and the node says that the
     await noted(balancer, "app3", /too old/),
     /1s.*limits.manualCopyTimeout.*resync app3 --from DONOR --manual/,
   );
-  assert.match(balancer.output(), /a manual copy was not done in time.*"msg":"alarm"/);
+  await balancer.logged(/a manual copy was not done in time.*"msg":"alarm"/);
   await assert.rejects(done(balancer, "app3"), /409.*not_resyncing.*too old/s);
   await writeSome(balancer, 3, "after");
   await balancer.reached("app1", "in-sync");

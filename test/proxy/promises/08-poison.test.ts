@@ -100,7 +100,7 @@ for (const fault of ["hang", "reset"] as const) {
     const { setAside, inSync } = await balancer.status();
     assert.deepEqual([setAside, inSync], [1, 2]);
     assert.equal(await metric(balancer, "lb_set_aside_writes"), 1);
-    assert.match(balancer.output(), /set aside/);
+    await balancer.logged(/set aside/);
     for (const node of nodes) {
       const tries = writesAt(node).filter((arrival) => seqOf(arrival) === 1);
       assert.ok(tries.length >= 3);
