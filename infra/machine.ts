@@ -39,7 +39,7 @@ export class Machine extends Construct {
         ...(props.instanceProfile === null ? {} : { iamInstanceProfile: props.instanceProfile }),
         ebsOptimized: true,
         metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
-        // Default tags don't reach a volume that is part of an instance.
+        // Whatever version of the provider: not every one gives default tags to a volume that is part of an instance.
         rootBlockDevice: {
           encrypted: true,
           volumeType: "gp3",

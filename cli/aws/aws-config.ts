@@ -48,8 +48,12 @@ const region = matching(/^[a-z]{2,4}(-[a-z]+)+-\d$/, "a region like eu-central-1
   { error: "a region of the partition aws (not of China, GovCloud and the like), such as eu-central-1" },
 );
 
-/** Terraform evaluates what begins so, wherever it stands. */
-const TEMPLATE = /[$%]\{/;
+/**
+ * Of keys and values: what IAM takes, which is less than EC2 does, and nothing that Terraform evaluates.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
+ */
+const TAG = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+const TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @";
 
 const domain = matching(
   /^(?=.{3,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,
@@ -141,10 +145,9 @@ export const awsSchema = z.strictObject(
     tags: z
       .record(
         z.string(),
-        matching(
-          /^(?!.*[$%]\{).{0,256}$/s,
-          "a text of at most 256 characters, in quotes if it is a number, without ${ and %{, which are Terraform's",
-        ),
+        matching(TAG, `a text of ${TAG_CHARACTERS}, in quotes if it is a number`).max(256, {
+          error: "a text of at most 256 characters",
+        }),
         {
           error: "a mapping of texts",
         },
@@ -171,6 +174,7 @@ export function awsProblems(
   return [
     ...portProblems(ports),
     ...adminProblems(aws),
+    ...clientProblems(aws),
     ...networkProblems(aws.network),
     ...dnsProblems(aws.dns),
     ...tagProblems(aws.tags),
@@ -188,6 +192,11 @@ function adminProblems({ access, adminAddresses }: AwsConfig): string[] {
   if (access === "ssh" && adminAddresses.length === 0) {
     return ["aws/adminAddresses: expected the blocks that SSH comes from (aws/access: ssh), got none"];
   }
+  if (access === "ssh" && !someIPv4(adminAddresses)) {
+    return [
+      `aws/adminAddresses: expected an IPv4 block for SSH (aws/access: ssh; machines have no IPv6), got ${adminAddresses.join(", ")}`,
+    ];
+  }
   const wide = adminAddresses.filter((text) => {
     const block = parseBlock(text);
     return block && block.prefix < WIDEST_ADMIN_BLOCK[block.version];
@@ -199,11 +208,30 @@ function adminProblems({ access, adminAddresses }: AwsConfig): string[] {
   );
 }
 
+function clientProblems({ trafficAddresses }: AwsConfig): string[] {
+  if (someIPv4(trafficAddresses)) return [];
+  return [
+    `aws/trafficAddresses: expected an IPv4 block among them, as the balancer's address is one, got ${trafficAddresses.join(", ")}`,
+  ];
+}
+
+function someIPv4(blocks: readonly string[]): boolean {
+  return blocks.some((text) => parseBlock(text)?.version === 4);
+}
+
+/** RFC 1918 and RFC 6598: whatever else is behind a NAT gateway, nodes could not reach. */
+const PRIVATE = /^(10|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./;
+
 function networkProblems(network: AwsConfig["network"]): string[] {
-  if (!("cidr" in network)) return [];
+  if (!("cidr" in network)) {
+    const { publicSubnet, privateSubnets } = network;
+    return privateSubnets.includes(publicSubnet)
+      ? [`aws/network/privateSubnets: expected other subnets than publicSubnet, got ${publicSubnet}`]
+      : [];
+  }
   const block = parseBlock(network.cidr);
   const got = `got ${JSON.stringify(network.cidr)}`;
-  if (block?.version !== 4 || block.prefix < 16 || block.prefix > 24) {
+  if (block?.version !== 4 || block.prefix < 16 || block.prefix > 24 || !PRIVATE.test(block.text)) {
     return [`aws/network/cidr: expected a private IPv4 block from /16 to /24, like 10.80.0.0/16, ${got}`];
   }
   return block.inside ? [`aws/network/cidr: expected ${whichBlock(network.cidr, block)}, ${got}`] : [];
@@ -220,17 +248,22 @@ function dnsProblems(dns: AwsConfig["dns"]): string[] {
 
 /** https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
 function tagProblems(tags: AwsConfig["tags"]): string[] {
-  return Object.keys(tags).flatMap((key) => {
-    const expected = tagExpected(key);
+  const keys = Object.keys(tags);
+  return keys.flatMap((key, index) => {
+    const twin = keys.slice(0, index).find((other) => other.toLowerCase() === key.toLowerCase());
+    const expected =
+      tagExpected(key) ??
+      (twin === undefined ? null : `another key than ${twin}, which IAM takes for the same`);
     return expected === null ? [] : [`aws/tags: expected ${expected}, got ${JSON.stringify(key)}`];
   });
 }
 
 function tagExpected(key: string): string | null {
   if (key === "" || key.length > 128) return "keys of 1 to 128 characters";
-  if (TEMPLATE.test(key)) return "keys without ${ and %{, which are Terraform's";
+  if (!TAG.test(key)) return `keys of ${TAG_CHARACTERS}`;
   if (/^aws:/i.test(key)) return "keys that do not begin with aws:, which AWS keeps for itself";
-  if (OWN_TAGS.includes(key)) return `other keys than lbctl's own (${OWN_TAGS.join(", ")})`;
+  if (OWN_TAGS.some((own) => own.toLowerCase() === key.toLowerCase()))
+    return `other keys than lbctl's own (${OWN_TAGS.join(", ")})`;
   return null;
 }
 

@@ -8,7 +8,7 @@ import { runTool } from "../tool.ts";
 import { shellWord } from "../tools/format.ts";
 import { sshArgv } from "../tools/ssh.ts";
 import { placeFlags } from "./cli-flags.ts";
-import { knownError, type Where } from "./terraform-errors.ts";
+import type { Place } from "./known-errors.ts";
 
 export interface Patience {
   /** ms; a machine boots, gets Session Manager's agent, and waits for its journal's volume. */
@@ -30,6 +30,8 @@ const NO_CONNECTION = 255;
 /** What the next try would meet as well. */
 const FOR_GOOD = new Set([
   "tool_missing",
+  "session_tools_missing",
+  "aws_region_not_enabled",
   "host_key_changed",
   "host_key_unknown",
   "aws_expired_token",
@@ -42,7 +44,7 @@ export interface Waiting {
   readonly machines: readonly Machine[];
   readonly all: Pick<Machines, "acceptNewHostKeys">;
   readonly state: StatePaths;
-  readonly where: Where;
+  readonly where: Place;
   readonly signal: AbortSignal;
 }
 
@@ -71,7 +73,7 @@ export async function waitForMachines(
 async function untilStarted(
   machine: Machine,
   argv: readonly string[],
-  where: Where,
+  where: Place,
   signal: AbortSignal,
   patience: Patience,
 ): Promise<void> {
@@ -80,7 +82,7 @@ async function untilStarted(
     const { code, stderr } = await runTool({ argv, signal });
     if (code === 0) return;
     if (code === FAILED) throw failedStart(machine, argv, where);
-    const error = knownError(stderr, where) ?? sshError(machine, stderr);
+    const error = sshError(machine, stderr);
     if (code !== NO_CONNECTION || performance.now() - since >= patienceWith(error, patience)) throw error;
     await pause(patience.pause, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
@@ -91,7 +93,7 @@ function patienceWith({ code }: UserError, { total, refused }: Patience): number
   return code !== null && REFUSED.has(code) ? Math.min(refused, total) : total;
 }
 
-function failedStart({ name, identity }: Machine, argv: readonly string[], where: Where): UserError {
+function failedStart({ name, identity }: Machine, argv: readonly string[], where: Place): UserError {
   const ssh = argv.slice(0, -1).map(shellWord).join(" ");
   return new UserError(`expected ${name} (${identity}) to get through its first start, got an error there`, {
     code: "first_start_failed",

@@ -5,6 +5,7 @@ import type { StatePaths } from "../state.ts";
 import { throughArgs } from "../tools/ssh.ts";
 import { placeFlags } from "./cli-flags.ts";
 import type { Outputs } from "./outputs.ts";
+import { sessionError, stepsToMachine } from "./session-errors.ts";
 import { keyFile } from "./workspace.ts";
 
 /** The user of Debian's images. */
@@ -22,6 +23,8 @@ export function toMachines(
   { balancer: front, nodes }: Outputs,
   state: StatePaths,
 ): Machines {
+  const ssm = aws.access === "ssm";
+  const place = { region: aws.region, profile: aws.profile };
   const machine = (
     name: string,
     { instance_id, private_ip }: Ids,
@@ -34,18 +37,20 @@ export function toMachines(
     user: USER,
     port: 22,
     key: keyFile(state),
+    whenUnreachable: stepsToMachine({ id: instance_id, ...place }),
+    ...(ssm ? { explain: (said) => sessionError(said, { name, id: instance_id, ...place }) } : {}),
     ...way,
   });
   const bySession = ({ instance_id }: Ids) => ({
     address: instance_id,
     sshArgs: bySessionManager(aws.region, aws.profile),
   });
+
   const bySsh = ({ instance_id }: Ids, address: string, gate: readonly string[]) => ({
     address,
     // The elastic address stays when the machine behind it does not: its host key is known by the machine.
     sshArgs: ["-o", `HostKeyAlias=${instance_id}`, ...gate],
   });
-  const ssm = aws.access === "ssm";
   const balancer = machine("balancer", front, ssm ? bySession(front) : bySsh(front, front.address, []));
   const gate = throughArgs(accessOf(balancer, ACCEPT_NEW, state));
   return {

@@ -6,6 +6,8 @@ export interface PlanJson {
   readonly resource_changes?: readonly ResourceChange[];
   /** What is at AWS otherwise than the state says: it was changed, or is not there any more. */
   readonly resource_drift?: readonly ResourceChange[];
+  /** Of each output, what the last apply that came to its end wrote. */
+  readonly output_changes?: Readonly<Record<string, { readonly before: unknown }>>;
 }
 
 export interface ResourceChange {

@@ -22,12 +22,13 @@ const JOURNAL = "aws_ebs_volume.journal";
  * @throws UserError where no node would be left with what it holds, or the journal would be lost
  */
 export function refuseLosingData(plan: PlanJson, joined: ReadonlySet<string> = new Set()): void {
+  const whole = new Set([...joined, ...onceMade(plan)]);
   const there = managed(plan).filter(
     (resource) =>
       isMachine(resource) &&
       isNode(resource.name) &&
       resource.change.before !== null &&
-      (resource.action_reason !== NEVER_WHOLE || joined.has(String(resource.change.before.id))),
+      (resource.action_reason !== TAINTED || whole.has(String(resource.change.before.id))),
   );
   const holding = there.filter(({ change }) => joined.has(String(change.before?.id)));
   const nodes = holding.length > 0 ? holding : there;
@@ -91,7 +92,10 @@ export function refuseOtherKey(plan: PlanJson, file: string): void {
  */
 export function refuseLosingWayIn(plan: PlanJson): void {
   const there = managed(plan).filter((resource) => isMachine(resource) && resource.change.before !== null);
-  const stay = there.filter(({ change }) => !change.actions.includes("delete"));
+  // One that was made for Session Manager has a profile, even where somebody removed that by hand since.
+  const stay = there.filter(
+    ({ change }) => !change.actions.includes("delete") && !change.before?.iam_instance_profile,
+  );
   const toSessions = managed(plan).some(
     ({ type, change }) =>
       type === "aws_iam_instance_profile" && change.before === null && change.actions.includes("create"),
@@ -107,8 +111,14 @@ export function refuseLosingWayIn(plan: PlanJson): void {
   );
 }
 
-/** Terraform stopped while it made this one: nothing is on it. */
-const NEVER_WHOLE = "replace_because_tainted";
+/** Terraform stopped while it made this one, so that nothing is on it; or somebody tainted it later. */
+const TAINTED = "replace_because_tainted";
+
+/** Ids of nodes that an apply has made to their end: it names them in its outputs, whoever asks and from where. */
+function onceMade({ output_changes }: PlanJson): string[] {
+  const nodes = (output_changes?.nodes?.before ?? {}) as Readonly<Record<string, { instance_id?: unknown }>>;
+  return Object.values(nodes).map(({ instance_id }) => String(instance_id));
+}
 
 function refuseSmaller({ change: { actions, before, after } }: ResourceChange): void {
   const [there, wanted] = [Number(before?.size), Number(after?.size)];

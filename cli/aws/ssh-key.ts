@@ -7,9 +7,8 @@ import { errorCode, UserError } from "../errors.ts";
 
 /** @returns the public half, in OpenSSH's one-line form */
 export async function ensureKey(file: string, cluster: string): Promise<string> {
-  const there = await publicHalf(file);
-  if (there !== null) return there;
-  if (existsSync(file)) return await derived(file);
+  // A public half alone is no key: machines would get one that nobody can use.
+  if (existsSync(file)) return (await publicHalf(file)) ?? (await derived(file));
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await keygen(["-q", "-t", "ed25519", "-N", "", "-C", `lbctl-${cluster}`, "-f", file]);
   await chmod(file, 0o600);

@@ -78,16 +78,17 @@ async function change(
   const work = await prepare(config, signal);
   await checkWayIn(config, signal);
   const planned = await compare(work, ui);
+  let left: readonly Change[] | null;
   try {
     await refuse(planned, work);
     await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
+    await context.begin?.();
+    await learnSoFar(work);
+    left = await leave(hosts, config, planned, context);
   } catch (error) {
     await forgetPlan(work);
     throw error;
   }
-  await context.begin?.();
-  await learnSoFar(work);
-  const left = await leave(hosts, config, planned, context);
   if (planned.needed) {
     const title = `Apply ${plural(planned.changes.length, "change")} at AWS`;
     await ui.steps([{ title, run: (say) => applyMachines(work, say) }]);

@@ -5,12 +5,9 @@ export const PLAN_FILE = "deploy.tfplan";
 /** Of `lbctl plan`, which may look while a deploy is at work. */
 export const LOOK_FILE = "look.tfplan";
 
-export function initArgs(): string[] {
-  return ["init", "-input=false", "-no-color"];
-}
-
-export function validateArgs(): string[] {
-  return ["validate", "-json"];
+/** @param reconfigure the state is where it was; how it is reached (a profile) is another */
+export function initArgs({ reconfigure = false }: { readonly reconfigure?: boolean } = {}): string[] {
+  return ["init", "-input=false", "-no-color", ...(reconfigure ? ["-reconfigure"] : [])];
 }
 
 /** Exit code 0: nothing to change; 2: something. */

@@ -2,6 +2,7 @@
 import { UserError } from "../errors.ts";
 import { shellWord } from "../tools/format.ts";
 import { placeFlags, profileFlag } from "./cli-flags.ts";
+import { firstKnown, IDENTITY, type Known, lastLines, NOT_ALLOWED } from "./known-errors.ts";
 import type { Diagnostic } from "./terraform-events.ts";
 
 export interface Where {
@@ -15,42 +16,9 @@ export interface Where {
   readonly command: "deploy" | "destroy";
 }
 
-interface Known {
-  readonly code: string;
-  readonly found: RegExp;
-  readonly message: (match: RegExpExecArray, text: string) => string;
-  readonly next: (where: Where, text: string) => readonly string[];
-}
-
 /** The first that fits. Texts are the AWS SDK's codes, which outlive its sentences, where there are any. */
-const KNOWN: readonly Known[] = [
-  {
-    code: "aws_expired_token",
-    found:
-      /ExpiredToken|RequestExpired|token (has|is|included in the request is) expired|refresh cached SSO token failed|SSO session (?:associated with this profile )?has expired|Token has expired and refresh failed/i,
-    message: () => "expected AWS credentials that are valid, got expired ones",
-    next: ({ profile }) => [
-      `aws sso login${profileFlag(profile)}   # or renew them the way that you got them`,
-      "then the same command again",
-    ],
-  },
-  {
-    code: "aws_no_credentials",
-    found:
-      /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure(?!: Not authorized for images)|SignatureDoesNotMatch/i,
-    message: (match) => `expected AWS credentials, got none that AWS takes (${match[0]})`,
-    next: ({ profile }) => [
-      `aws sts get-caller-identity${profileFlag(profile)}   # says who AWS takes you for`,
-      "set aws: { profile } in lbctl.yaml or AWS_PROFILE, sign in with aws sso login, or use a role: lbctl itself keeps none",
-    ],
-  },
-  {
-    code: "aws_profile_not_found",
-    found: /failed to get shared config profile,? ?(\S*)/i,
-    message: (match) =>
-      `expected a profile of the AWS configuration, got ${match[1] || "one that is not there"}`,
-    next: () => ["aws configure list-profiles", "then set aws: { profile } in lbctl.yaml"],
-  },
+const KNOWN: readonly Known<Where>[] = [
+  ...IDENTITY,
   {
     code: "provider_not_genuine",
     found: /doesn't match any of the checksums/i,
@@ -78,8 +46,8 @@ const KNOWN: readonly Known[] = [
     found: /VcpuLimitExceeded[\s\S]*?limit of (\d+)|VcpuLimitExceeded/,
     message: (match) =>
       `expected room for more machines, got the account's limit of ${match[1] ?? "so many"} vCPUs`,
-    next: (where) => [
-      `aws service-quotas request-service-quota-increase${placeFlags(where)} --service-code ec2 --quota-code L-1216C47A --desired-value 64`,
+    next: (where, text) => [
+      `aws service-quotas request-service-quota-increase${placeFlags(where)} --service-code ec2 --quota-code L-1216C47A --desired-value ${moreThan(text)}`,
       "or fewer: nodes: in lbctl.yaml (lbctl scale, where the cluster is deployed already), or a smaller aws: { appType, balancerType } in lbctl.yaml",
       again(where),
     ],
@@ -101,6 +69,33 @@ const KNOWN: readonly Known[] = [
     next: (where) => [
       `aws service-quotas list-service-quotas${placeFlags(where)} --service-code vpc   # or ec2, ebs, iam: what the limits are`,
       "remove what nobody uses, or ask for more: aws service-quotas request-service-quota-increase",
+      again(where),
+    ],
+  },
+  {
+    code: "aws_account_pending",
+    found: /PendingVerification/,
+    message: () => "expected an account that may make machines, got one that AWS is still verifying",
+    next: (where) => ["AWS mails when it is done: minutes, at most four hours", again(where)],
+  },
+  {
+    code: "aws_network_not_found",
+    found:
+      /Invalid(?:Subnet|Vpc)ID\.(?:NotFound|Malformed)|no matching EC2 (?:Subnet|VPC)|belong to different networks/i,
+    message: (match) =>
+      `expected aws/network to name a VPC and subnets of it in this region, got an error (${match[0]})`,
+    next: (where) => [
+      `aws ec2 describe-subnets${placeFlags(where)} --query 'Subnets[].[VpcId,SubnetId,AvailabilityZone]' --output text   # which there are`,
+      "then set aws: { network } in lbctl.yaml",
+      again(where),
+    ],
+  },
+  {
+    code: "aws_still_used",
+    found: /DependencyViolation|DeleteConflict/,
+    message: () => "expected what is to go to be used by nothing else, got something that uses it",
+    next: (where) => [
+      "remove what was put there by hand: the lines above name what is used (docs/aws.md: Taking it away)",
       again(where),
     ],
   },
@@ -156,20 +151,7 @@ const KNOWN: readonly Known[] = [
       again(where),
     ],
   },
-  {
-    code: "aws_not_allowed",
-    found: /UnauthorizedOperation|AccessDenied(?:Exception)?|not authorized to perform/,
-    message: (_, text) => {
-      const [, action] = /not authorized to perform:? ?([\w:]+)/.exec(text) ?? [];
-      const [, service, operation] = /operation error ([\w ]+): (\w+)/.exec(text) ?? [];
-      const what = action ?? (operation && `${service}: ${operation}`);
-      return `expected to be allowed to do this, got a refusal${what ? ` of ${what}` : ""}`;
-    },
-    next: ({ profile }) => [
-      `aws sts get-caller-identity${profileFlag(profile)}   # is it who you meant?`,
-      "docs/aws.md lists what lbctl needs",
-    ],
-  },
+  NOT_ALLOWED,
   {
     code: "journal_protected",
     found: /Instance cannot be destroyed|prevent_destroy/,
@@ -217,7 +199,7 @@ const KNOWN: readonly Known[] = [
   },
   {
     code: "state_moved",
-    found: /Backend configuration changed|Backend initialization required/,
+    found: /Backend configuration changed|Backend initialization required|ask approval for state migration/i,
     message: () => "expected the state to be where it was, got another place in lbctl.yaml (aws/state)",
     next: ({ program, dir }) => [
       `${program} -chdir=${shellWord(dir)} init -migrate-state   # moves it there`,
@@ -247,7 +229,7 @@ export function terraformError(
       ? diagnostics.map(({ summary, detail }) => `${summary}\n${detail}`).join("\n")
       : text;
   const problems = diagnostics.length > 0 ? diagnostics.map(line) : lastLines(text);
-  const known = knownError(said, where, problems);
+  const known = firstKnown(KNOWN, said, where, problems);
   if (known) return known;
   return new UserError(`expected ${where.program} to ${doing}, got an error`, {
     code: "terraform_failed",
@@ -259,27 +241,9 @@ export function terraformError(
   });
 }
 
-/** @returns null where the text tells of nothing that is known here */
-export function knownError(text: string, where: Where, problems = lastLines(text)): UserError | null {
-  for (const { code, found, message, next } of KNOWN) {
-    const match = found.exec(text);
-    if (match) return new UserError(message(match, text), { code, problems, next: next(where, text) });
-  }
-  return null;
-}
-
 function line({ summary, detail, address }: Diagnostic): string {
   const first = detail.split("\n").find((part) => part.trim() !== "") ?? "";
   return [address, summary, first.trim()].filter(Boolean).join(": ");
-}
-
-/** Of what is written for people: frames and empty lines left out. */
-function lastLines(text: string): string[] {
-  return text
-    .split("\n")
-    .map((part) => part.replace(/^[╷│╵]\s?/, "").trim())
-    .filter((part) => part !== "")
-    .slice(-12);
 }
 
 /** `Lock Info` as Terraform prints it, for a local state and for one in S3 alike. */
@@ -300,6 +264,12 @@ function lockedBy(text: string): string {
 
 function field(text: string, name: string): string | undefined {
   return new RegExp(`^\\s*${name}:[ \\t]*(\\S.*?)\\s*$`, "m").exec(text)?.[1];
+}
+
+/** vCPUs: for ten machines of the sizes that are usual, and more than there are. */
+function moreThan(text: string): number {
+  const [, limit] = /limit of (\d+)/.exec(text) ?? [];
+  return Math.max(64, 2 * Number(limit ?? 0));
 }
 
 function again({ command }: Where): string {

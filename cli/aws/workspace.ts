@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { providerLock } from "../../infra/provider-lock.ts";
 import { AWS_PROVIDER_VERSION } from "../../infra/provider-version.ts";
+import type { StackSettings } from "../../infra/settings.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { errorCode } from "../errors.ts";
 import { infraFile } from "../package.ts";
-import { type StatePaths, statePaths, writeFileSafely } from "../state.ts";
+import { readJson, type StatePaths, statePaths, writeFileSafely } from "../state.ts";
 import { ensureKey } from "./ssh-key.ts";
 import { stackSettings } from "./stack-settings.ts";
 import { findTerraform, oldestFor, runTerraform, type Terraform } from "./terraform.ts";
@@ -57,7 +58,9 @@ export async function prepare(
   const where = { program: terraform.program, dir, region, profile, command };
   const isFirst = (await lockFile(dir)) === null;
   if (isFirst || (await isOtherProvider(dir))) await writeFileSafely(join(dir, LOCK_FILE), providerLock());
-  const ran = await runTerraform(terraform, dir, initArgs(), signal);
+  let ran = await runTerraform(terraform, dir, initArgs(), signal);
+  if (ran.code !== 0 && (await isSamePlace(dir, settings.state)))
+    ran = await runTerraform(terraform, dir, initArgs({ reconfigure: true }), signal);
   if (ran.code !== 0) {
     // Nothing was ever begun: there is nothing to destroy.
     if (isFirst) await rm(join(dir, LOCK_FILE), { force: true });
@@ -70,6 +73,16 @@ export async function prepare(
 /** CDKTF and its bindings are in one file of their own, which nothing else loads. */
 async function loadInfra(): Promise<typeof import("../../infra/synth.ts")> {
   return (await import(pathToFileURL(infraFile()).href)) as typeof import("../../infra/synth.ts");
+}
+
+/** Whether Terraform kept the state in that very object of S3 before, by whatever profile it got there. */
+async function isSamePlace(dir: string, wanted: StackSettings["state"]): Promise<boolean> {
+  if (wanted.backend !== "s3") return false;
+  const kept = await readJson<{ backend?: { type: string; config: Record<string, unknown> } }>(
+    join(dir, ".terraform", "terraform.tfstate"),
+  );
+  const { type, config = {} } = kept?.backend ?? {};
+  return type === "s3" && (["bucket", "key", "region"] as const).every((key) => config[key] === wanted[key]);
 }
 
 /** After an update of lbctl: its version of the provider isn't that of the lock file. */

@@ -24,6 +24,10 @@ export interface Machine {
   readonly key: string | null;
   /** More options of ssh: a jump host, a proxy command. */
   readonly sshArgs: readonly string[];
+  /** What a tool on the way there says in its own words, as an error; null where it is ssh that speaks. */
+  readonly explain?: (said: string) => UserError | null;
+  /** What to do about one that can't be reached, beside trying ssh. */
+  readonly whenUnreachable?: readonly string[];
 }
 
 export interface Machines {

@@ -56,12 +56,15 @@ const KINDS: readonly Kind[] = [
     message: ({ name, address }) => `expected to reach ${name} (${address}) by SSH, got no connection`,
     next: (machine) => [
       `${sshCommand(machine)}   # is the machine on, the address right, port ${machine.port ?? 22} open?`,
+      ...(machine.whenUnreachable ?? []),
     ],
   },
 ];
 
-/** @param said stderr of ssh */
+/** @param said stderr of ssh, and of what it came through */
 export function sshError(machine: Machine, said: string): UserError {
+  const known = machine.explain?.(said);
+  if (known) return known;
   const lines = said.split("\n").map((line) => line.trim());
   const last = lines.filter((line) => line !== "" && !/^@+$/.test(line)).slice(-3);
   const kind = KINDS.find(({ says }) => says.test(said));
@@ -95,10 +98,15 @@ function sshCommand({ address, user, port, key, sshArgs }: Machine): string {
 /** Several at once: the first's code, every message. */
 export function allOf(errors: readonly UserError[]): UserError {
   const [first] = errors;
-  if (!first || errors.length === 1) return first ?? new UserError("expected an error, got none");
+  if (!first) return new UserError("expected an error, got none");
+  // What is wrong here (credentials that have expired) is wrong for each of them.
+  if (errors.every(({ message }) => message === first.message)) return first;
   return new UserError(`expected every host to be ready, got ${errors.length} that are not`, {
     ...(first.code === null ? {} : { code: first.code }),
-    problems: errors.map(({ message }) => message),
+    problems: errors.flatMap(({ message, problems }) => [
+      message,
+      ...problems.map((problem) => `  ${problem}`),
+    ]),
     next: [...new Set(errors.flatMap(({ next }) => next))],
   });
 }

@@ -14,7 +14,7 @@ import { machinesOf } from "../../cli/aws/known-machines.ts";
 import { planMachines, readOutputs } from "../../cli/aws/provision.ts";
 import { awsTarget } from "../../cli/aws/target.ts";
 import { findTerraform, runTerraform } from "../../cli/aws/terraform.ts";
-import { initArgs, validateArgs } from "../../cli/aws/terraform-argv.ts";
+import { initArgs } from "../../cli/aws/terraform-argv.ts";
 import { prepare, terraformDir, type Workspace } from "../../cli/aws/workspace.ts";
 import { loadClusterConfig } from "../../cli/config-file.ts";
 import { hostsTarget } from "../../cli/hosts/target.ts";
@@ -201,7 +201,7 @@ async function retrySeldom(dir: string): Promise<void> {
 }
 
 async function isValid({ terraform, where, signal }: Workspace): Promise<boolean> {
-  const { stdout } = await runTerraform(terraform, where.dir, validateArgs(), signal);
+  const { stdout } = await runTerraform(terraform, where.dir, ["validate", "-json"], signal);
   return (JSON.parse(stdout) as { valid: boolean }).valid;
 }
 

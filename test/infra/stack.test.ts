@@ -96,6 +96,26 @@ test("a profile is handed to the provider, and to what keeps the state in S3", (
   assert.equal((stack.terraform.backend?.s3 as Resource | undefined)?.profile, "ops");
 });
 
+test("region, cluster and network are those that are said, wherever they stand", () => {
+  const stack = stackOf({
+    region: "sa-east-1",
+    cluster: "till",
+    network: { cidr: "10.9.0.0/20" },
+    publicKey: "ssh-ed25519 AAAA",
+  });
+  const text = JSON.stringify(stack);
+  assert.doesNotMatch(text, /eu-central-1|shop|10\.80\./);
+  const [provider] = stack.provider.aws as [{ region: string; default_tags: [{ tags: Resource }] }];
+  assert.deepEqual([provider.region, provider.default_tags[0].tags.Cluster], ["sa-east-1", "till"]);
+  assert.equal(resourcesOf(stack, "aws_vpc").main?.cidr_block, "10.9.0.0/20");
+  for (const { cidr_block } of Object.values(resourcesOf(stack, "aws_subnet")))
+    assert.match(String(cidr_block), /cidrsubnet\("10\.9\.0\.0\/20", 4, \d\)/);
+  for (const { user_data, root_block_device } of instances(stack)) {
+    assert.match(String(user_data), /https:\/\/s3\.sa-east-1\.amazonaws\.com\/amazon-ssm-sa-east-1\//);
+    assert.equal((root_block_device as { tags: Resource }).tags.Cluster, "till");
+  }
+});
+
 test("a name in Route 53 is in the zone that is said, and points to the elastic address", () => {
   const stack = stackOf({ dns: { zone: "example.org", name: "lb.example.org" } });
   assert.deepEqual(stack.data.aws_route53_zone, { main: { name: "example.org" } });

@@ -70,6 +70,21 @@ test("state in S3: a key of the cluster's own, in the machines' region, where no
   });
 });
 
+test("state in S3 of another region than the machines'", async (t) => {
+  const yaml =
+    "target: aws\naws: { region: eu-west-1, state: { backend: s3, bucket: b-1, region: us-east-1 } }\n";
+  const { state, region } = stackSettings(await load(t, yaml), "");
+  assert.deepEqual([region, state.backend === "s3" && state.region], ["eu-west-1", "us-east-1"]);
+});
+
+test("private blocks are taken, and tags of what IAM takes", async (t) => {
+  for (const cidr of ["10.0.0.0/16", "172.31.0.0/20", "192.168.0.0/16", "100.64.0.0/16"]) {
+    const yaml = `target: aws\naws: { network: { cidr: ${cidr} }, tags: { 'Kosten Stelle': 'a+b=c-d.e_f:g/h@ü 7' } }\n`;
+    const { network, tags } = stackSettings(await load(t, yaml), "");
+    assert.deepEqual([network, tags], [{ cidr }, { "Kosten Stelle": "a+b=c-d.e_f:g/h@ü 7" }]);
+  }
+});
+
 test("one address is a block of its own", async (t) => {
   const yaml = "target: aws\naws: { adminAddresses: [192.0.2.7, '2001:db8::7'] }\n";
   const { adminAddresses } = stackSettings(await load(t, yaml), "");
@@ -86,9 +101,9 @@ test("blocks at the limit are taken, and a name that is the zone itself", async 
 
 test("a block that is named twice is one, however it is spelled", async (t) => {
   const yaml =
-    "target: aws\naws: { adminAddresses: [192.0.2.0/24, 192.0.2.0/24], trafficAddresses: ['2001:DB8::/32', '2001:db8:0::0/32'] }\n";
+    "target: aws\naws: { adminAddresses: [192.0.2.0/24, 192.0.2.0/24], trafficAddresses: ['2001:DB8::/32', '2001:db8:0::0/32', 192.0.2.7] }\n";
   const { adminAddresses, trafficAddresses } = stackSettings(await load(t, yaml), "");
-  assert.deepEqual([adminAddresses, trafficAddresses], [["192.0.2.0/24"], ["2001:db8::/32"]]);
+  assert.deepEqual([adminAddresses, trafficAddresses], [["192.0.2.0/24"], ["2001:db8::/32", "192.0.2.7/32"]]);
 });
 
 test("a port that something else has on that machine is refused", async (t) => {
@@ -171,11 +186,32 @@ suite("each mistake is named, with its path", () => {
       "tags: { Name: a }",
       /^aws\/tags: expected other keys than lbctl's own \(Cluster, ManagedBy, Name\), got "Name"/,
     ],
-    ["tags: { Cost: '%{ if true }x' }", /^aws\/tags\/Cost: expected a text .* without \$\{ and %\{/],
-    ["tags: { '100%{': a }", /^aws\/tags: expected keys without \$\{ and %\{/],
+    ["tags: { Cost: '%{ if true }x' }", /^aws\/tags\/Cost: expected a text of letters, digits, spaces and _/],
+    ["tags: { Cost: 'R&D' }", /^aws\/tags\/Cost: expected a text of letters.*, got "R&D"/],
+    ["tags: { '100%{': a }", /^aws\/tags: expected keys of letters, digits, spaces and _/],
+    ["tags: { 'R&D': a }", /^aws\/tags: expected keys of letters.*, got "R&D"/],
+    [`tags: { Cost: ${"a".repeat(257)} }`, /^aws\/tags\/Cost: expected a text of at most 256 characters/],
+    ["tags: { cluster: a }", /^aws\/tags: expected other keys than lbctl's own .*, got "cluster"/],
+    ["tags: { Team: a, team: b }", /^aws\/tags: expected another key than Team, which IAM .*, got "team"/],
+    ["network: { cidr: 8.8.0.0/16 }", /^aws\/network\/cidr: expected a private IPv4 block/],
+    ["network: { cidr: 172.32.0.0/16 }", /^aws\/network\/cidr: expected a private IPv4 block/],
+    ["network: { cidr: 127.0.0.0/16 }", /^aws\/network\/cidr: expected a private IPv4 block/],
+    ["network: { cidr: 100.128.0.0/16 }", /^aws\/network\/cidr: expected a private IPv4 block/],
+    [
+      "network: { vpc: vpc-0a, publicSubnet: subnet-0a, privateSubnets: [subnet-0b, subnet-0a] }",
+      /^aws\/network\/privateSubnets: expected other subnets than publicSubnet, got subnet-0a$/,
+    ],
+    [
+      "trafficAddresses: ['2001:db8::/32']",
+      /^aws\/trafficAddresses: expected an IPv4 block among them, .*, got 2001:db8::\/32$/,
+    ],
+    [
+      "access: ssh, adminAddresses: ['2001:db8::/32']",
+      /^aws\/adminAddresses: expected an IPv4 block for SSH .*, got 2001:db8::\/32$/,
+    ],
     ["profile: '%{x'", /^aws\/profile: expected a profile/],
     ["tags: { '': a }", /^aws\/tags: expected keys of 1 to 128 characters, got ""/],
-    ["tags: { Cost: 7 }", /^aws\/tags\/Cost: expected a text .* in quotes if it is a number, .*, got 7/],
+    ["tags: { Cost: 7 }", /^aws\/tags\/Cost: expected a text .* in quotes if it is a number, got 7/],
     ["journal: { protect: maybe }", /^aws\/journal\/protect: expected true or false, got "maybe"/],
     ["state: { backend: s3, bucket: b-1, region: there }", /^aws\/state\/region: expected a region like/],
     ["journal: { size: 0 }", /^aws\/journal\/size: expected GiB, 1 to 16384, got 0/],

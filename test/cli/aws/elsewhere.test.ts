@@ -46,6 +46,19 @@ test("without the tools that lead to machines none is made", async (t) => {
   assert.equal(existsSync(join(stateOf(bed.config(1)).dir, "terraform/terraform.tfstate")), false);
 });
 
+test("another profile for the same state in S3 is no move of it; another bucket is", async (t) => {
+  const bed = await bedOf(t, S3);
+  const config = bed.config(1);
+  await bed.target.deploy(config, bed.yes);
+  const ops = { ...config, aws: { ...config.aws, profile: "ops" } };
+  assert.deepEqual(await bed.target.deploy(ops, bed.yes), [], "it is the same cluster");
+  const state = { backend: "s3", bucket: "another-state" } as const;
+  await assert.rejects(bed.target.deploy({ ...config, aws: { ...config.aws, state } }, bed.yes), {
+    code: "state_moved",
+  });
+  assert.ok((await bed.left()).includes("aws_instance.app1"));
+});
+
 suite("with the state in S3, from another checkout", () => {
   test("without the machines' key: deploy, scale and plan are refused, and no machine gets another", async (t) => {
     const bed = await bedOf(t, S3);

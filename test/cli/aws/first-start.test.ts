@@ -3,10 +3,12 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Patience, type Waiting, waitForMachines } from "../../../cli/aws/first-start.ts";
+import { sessionError } from "../../../cli/aws/session-errors.ts";
 import type { Machine } from "../../../cli/hosts/machines.ts";
 import { type StatePaths, statePaths } from "../../../cli/state.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
+const PLACE = { region: "eu-central-1", profile: "prod" };
 const app1: Machine = {
   name: "app1",
   address: "i-0a1",
@@ -16,6 +18,7 @@ const app1: Machine = {
   port: 22,
   key: null,
   sshArgs: [],
+  explain: (said) => sessionError(said, { name: "app1", id: "i-0a1", ...PLACE }),
 };
 const NOW = { total: 60_000, refused: 60_000, pause: 10 };
 
@@ -48,6 +51,11 @@ const FOR_GOOD = {
   host_key_changed: "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @",
   aws_expired_token:
     "An error occurred (ExpiredTokenException) when calling the StartSession operation: The security token included in the request is expired",
+  aws_no_credentials: "Unable to locate credentials. You can configure credentials by running aws configure.",
+  aws_profile_not_found: "The config profile (prod) could not be found",
+  session_tools_missing:
+    "SessionManagerPlugin is not found. Please refer to SessionManager Documentation here",
+  aws_region_not_enabled: "An error occurred (OptInRequired) when calling the StartSession operation",
 };
 
 for (const [code, says] of Object.entries(FOR_GOOD)) {
@@ -68,6 +76,12 @@ test("a refusal is tried again, for less long than silence: the key may be a mom
   const never = await standInSsh(t, "echo 'admin@i-0a1: Permission denied (publickey).' >&2; exit 255");
   await assert.rejects(wait(never.state, { ...NOW, refused: 0 }), { code: "ssh_refused" });
   assert.equal(await never.tries(), 1);
+});
+
+test("what is waited for is the end of cloud-init, by its own word", async (t) => {
+  const ssh = await standInSsh(t, 'case "$*" in *"cloud-init status --wait"*) exit 0;; *) exit 1;; esac');
+  await wait(ssh.state, NOW);
+  assert.equal(await ssh.tries(), 1);
 });
 
 test("where one fails, nobody waits for the others", async (t) => {
@@ -97,13 +111,7 @@ function waiting(state: StatePaths): Waiting {
     machines: [app1],
     all: { acceptNewHostKeys: true },
     state,
-    where: {
-      program: "terraform",
-      dir: state.dir,
-      region: "eu-central-1",
-      profile: "prod",
-      command: "deploy",
-    },
+    where: PLACE,
     signal: new AbortController().signal,
   };
 }

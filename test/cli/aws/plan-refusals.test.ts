@@ -52,6 +52,22 @@ test("a machine that was made and never joined is no node that stays", () => {
   refuseLosingData(plan, new Set(["i-of-before"]));
 });
 
+test("whoever asks: a machine that an apply made to its end holds data, even when it is tainted later", () => {
+  const tainted = {
+    ...resource("aws_instance.app1", ["delete", "create"], { before: { id: "i-1" } }),
+    action_reason: "replace_because_tainted",
+  };
+  const plan = (nodes: Record<string, { instance_id: string }> | null) => ({
+    resource_changes: [tainted],
+    output_changes: { nodes: { before: nodes } },
+  });
+  assert.throws(() => refuseLosingData(plan({ app1: { instance_id: "i-1" } })), {
+    code: "aws_would_lose_all_nodes",
+  });
+  refuseLosingData(plan({ app1: { instance_id: "i-0" } }));
+  refuseLosingData(plan(null));
+});
+
 test("machines that were made for SSH are not left without a way in", () => {
   const before = { instance_type: "t3.small" };
   const profile = resource("aws_iam_instance_profile.machine", ["create"]);
@@ -63,6 +79,11 @@ test("machines that were made for SSH are not left without a way in", () => {
   refuseLosingWayIn({ resource_changes: [profile, resource("aws_instance.app1", ["create"])] });
   refuseLosingWayIn({ resource_changes: [profile, resource("aws_instance.app1", ["delete"], { before })] });
   refuseLosingWayIn({ resource_changes: [stays] });
+  // Somebody removed the profile by hand: the agent is there all the same.
+  const forSessions = { ...before, iam_instance_profile: "lbctl-shop-1" };
+  refuseLosingWayIn({
+    resource_changes: [profile, resource("aws_instance.app1", ["no-op"], { before: forSessions })],
+  });
 });
 
 const STAYS = resource("aws_instance.app1", ["no-op"], { before: { instance_type: "t3.small" } });

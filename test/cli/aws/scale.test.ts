@@ -36,6 +36,15 @@ test("scale without a yes: what is wanted stays as it was, and no plan is left t
   assert.equal(existsSync(join(stateOf(bed.config(3)).dir, "terraform/deploy.tfplan")), false);
 });
 
+test("what fails before the apply leaves no plan to be applied", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  const begin = () => Promise.reject(new Error("no room on the disk"));
+  await assert.rejects(bed.target.scale(bed.config(3), { ...bed.yes, begin }), /no room/);
+  assert.equal(existsSync(join(stateOf(bed.config(3)).dir, "terraform/deploy.tfplan")), false);
+  assert.equal((await bed.left()).includes("aws_instance.app3"), false);
+});
+
 test("scale with a yes: what is wanted is on record before the first machine is made", async (t) => {
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(1), bed.yes);

@@ -168,6 +168,60 @@ const SAID = [
     next: /aws: \{ state: \{ region: … \} \}/,
   },
   {
+    code: "aws_vcpu_quota",
+    summary:
+      "creating EC2 Instance: api error VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 96 allows for the instance bucket",
+    detail: "",
+    message: /limit of 96 vCPUs/,
+    next: /--desired-value 192\b/,
+  },
+  {
+    code: "aws_account_pending",
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, https response error StatusCode: 400, api error PendingVerification: Your request for accessing resources in this region is being validated",
+    detail: "",
+    message: /still verifying/,
+    next: /at most four hours/,
+  },
+  {
+    code: "aws_region_not_enabled",
+    summary:
+      "reading EC2 AMIs: operation error EC2: DescribeImages, api error OptInRequired: You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe.",
+    detail: "",
+    message: /not enabled/,
+    next: /enable-region --region-name eu-central-1 --profile prod/,
+  },
+  {
+    code: "aws_network_not_found",
+    summary: "no matching EC2 Subnet found",
+    detail: "",
+    message: /aws\/network/,
+    next: /describe-subnets --region eu-central-1 --profile prod/,
+  },
+  {
+    code: "aws_network_not_found",
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, api error InvalidParameter: Security group sg-0a and subnet subnet-0b belong to different networks.",
+    detail: "",
+    message: /belong to different networks/,
+    next: /aws: \{ network \}/,
+  },
+  {
+    code: "aws_still_used",
+    summary:
+      "deleting EC2 VPC (vpc-0a): api error DependencyViolation: The vpc 'vpc-0a' has dependencies and cannot be deleted.",
+    detail: "",
+    message: /something that uses it/,
+    next: /put there by hand/,
+  },
+  {
+    code: "aws_expired_token",
+    summary: "reading EC2 AMIs: api error RequestExpired: Request has expired.",
+    detail: "",
+    message: /expired ones/,
+    next: /date -u/,
+  },
+  {
     code: "plan_stale",
     summary: "Saved plan is stale",
     detail:
@@ -221,6 +275,10 @@ suite("errors of init, which are for people only", () => {
     {
       code: "state_moved",
       text: "╷\n│ Error: Backend configuration changed\n│ \n│ A change in the backend configuration has been detected\n╵\n",
+    },
+    {
+      code: "state_moved",
+      text: "╷\n│ Error: Error asking for state migration action\n│ \n│ Can't ask approval for state migration when interactive input is disabled.\n╵\n",
     },
   ];
   for (const { code, text } of INIT) {

@@ -47,14 +47,19 @@ test("the command to try by hand goes the way that lbctl.yaml names", () => {
   assert.match(next ?? "", /^ssh -J bastion -i '\/my keys\/id' -p 2222 ops@\S+ {3}# is the machine on/);
 });
 
-test("several hosts at once: the code of the first, a line for each, each next step once", () => {
+test("several hosts at once: the code of the first, what each said, each next step once", () => {
   const error = allOf([
     sshError(balancer, "No route to host"),
     sshError({ ...balancer, name: "app1" }, "No route to host"),
   ]);
   assert.ok(error instanceof UserError);
   assert.equal(error.code, "host_unreachable");
-  assert.equal(error.problems.length, 2);
+  assert.deepEqual(error.problems, [
+    "expected to reach balancer (10.0.0.10) by SSH, got no connection",
+    "  No route to host",
+    "expected to reach app1 (10.0.0.10) by SSH, got no connection",
+    "  No route to host",
+  ]);
   assert.equal(error.next.length, 1);
 });
 
