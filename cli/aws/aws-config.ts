@@ -53,6 +53,8 @@ const region = matching(/^[a-z]{2,4}(-[a-z]+)+-\d$/, "a region like eu-central-1
  * https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
  */
 const TAG = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+/** AWS takes 50 on a resource. */
+const MOST_TAGS = 50 - OWN_TAGS.length;
 const TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @";
 
 const domain = matching(
@@ -249,6 +251,7 @@ function dnsProblems(dns: AwsConfig["dns"]): string[] {
 /** https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
 function tagProblems(tags: AwsConfig["tags"]): string[] {
   const keys = Object.keys(tags);
+  if (keys.length > MOST_TAGS) return [`aws/tags: expected at most ${MOST_TAGS} tags, got ${keys.length}`];
   return keys.flatMap((key, index) => {
     const twin = keys.slice(0, index).find((other) => other.toLowerCase() === key.toLowerCase());
     const expected =

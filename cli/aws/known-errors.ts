@@ -1,6 +1,7 @@
 /** What AWS says of whoever asks, to Terraform and to the AWS CLI alike, as what to do about it. */
+import { stripVTControlCharacters } from "node:util";
 import { UserError } from "../errors.ts";
-import { profileFlag } from "./cli-flags.ts";
+import { placeFlags, profileFlag } from "./cli-flags.ts";
 
 export interface Place {
   readonly region: string;
@@ -35,6 +36,31 @@ export const IDENTITY: readonly Known<Place>[] = [
     next: () => ["aws configure list-profiles", "then set aws: { profile } in lbctl.yaml"],
   },
   {
+    code: "aws_image_not_subscribed",
+    found: /OptInRequired[^\n]*Marketplace[^\n]*?(https:\/\/aws\.amazon\.com\/marketplace\/\S+)?/,
+    message: () => "expected an image that the account may use, got one of AWS Marketplace without its terms",
+    next: (_, text) => [
+      `take its terms: ${/https:\/\/aws\.amazon\.com\/marketplace\/\S+/.exec(text)?.[0] ?? "its page at AWS Marketplace"}; or another aws: { image } in lbctl.yaml, or none`,
+      "then the same command again",
+    ],
+  },
+  {
+    code: "aws_region_not_found",
+    found: /invalid AWS Region:? ?(\S*)/i,
+    message: (match) => `expected a region of AWS, got ${match[1] || "one that is not there"}`,
+    next: () => ["set aws: { region } in lbctl.yaml, like eu-central-1"],
+  },
+  {
+    code: "aws_not_reachable",
+    found:
+      /Could not connect to the endpoint URL|Connect timeout on endpoint|Failed to establish a new connection|dial tcp: lookup \S*amazonaws\.com\S*( on \S+)?: no such host/,
+    message: () => "expected AWS to answer, got no connection",
+    next: (where) => [
+      `aws sts get-caller-identity${placeFlags(where)}   # a network without a way out, a proxy (HTTPS_PROXY), a region that is not there?`,
+      "then the same command again",
+    ],
+  },
+  {
     code: "aws_region_not_enabled",
     found: /OptInRequired|region.{0,40} is not enabled/i,
     message: () => "expected a region that the account uses, got one that is not enabled for it",
@@ -48,8 +74,8 @@ export const IDENTITY: readonly Known<Place>[] = [
     found:
       /no valid credential sources|no EC2 IMDS role found|failed to refresh cached credentials|InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure(?!: Not authorized for images)|SignatureDoesNotMatch|Unable to locate credentials|Partial credentials found|Error when retrieving (?:credentials|token)/i,
     message: (match) => `expected AWS credentials, got none that AWS takes (${match[0]})`,
-    next: ({ profile }) => [
-      `aws sts get-caller-identity${profileFlag(profile)}   # says who AWS takes you for`,
+    next: (where) => [
+      `aws sts get-caller-identity${placeFlags(where)}   # says who AWS takes you for; a region that the account has not enabled knows nobody`,
       "set aws: { profile } in lbctl.yaml or AWS_PROFILE, sign in with aws sso login, or use a role: lbctl itself keeps none",
     ],
   },
@@ -84,11 +110,16 @@ export function firstKnown<Where>(
   return null;
 }
 
-/** Of what is written for people: frames and empty lines left out. */
+/** Of what is written for people: without colours and frames. */
+export function plainText(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/^[╷│╵] ?/gm, "");
+}
+
+/** The end of it, as lines. */
 export function lastLines(text: string): string[] {
-  return text
+  return plainText(text)
     .split("\n")
-    .map((part) => part.replace(/^[╷│╵]\s?/, "").trim())
+    .map((part) => part.trim())
     .filter((part) => part !== "")
     .slice(-12);
 }

@@ -42,29 +42,30 @@ export function refuseLosingData(plan: PlanJson, joined: ReadonlySet<string> = n
 
 /**
  * With the credentials of another account, or another region, nothing of a cluster is there: it would be made a second
- * time, or be forgotten.
- * @throws UserError where the state knows of machines, and AWS of none of them
+ * time, or be forgotten. Roles are the account's, and are there in every region.
+ * @throws UserError where the state knows of machines, and AWS of none of them; or of whatever else, and AWS of nothing
  */
 export function refuseOtherAccount(
   plan: PlanJson,
   { profile, region }: Pick<Where, "profile" | "region">,
 ): void {
-  const gone = (plan.resource_drift ?? []).filter(
-    (drift) => isMachine(drift) && drift.change.actions.includes("delete"),
+  const drifted = (plan.resource_drift ?? []).filter(
+    ({ mode, change }) => mode === "managed" && change.actions.includes("delete"),
   );
-  const left = managed(plan).some((change) => isMachine(change) && change.change.before !== null);
-  if (gone.length === 0 || left) return;
-  throw new UserError(
-    `expected the cluster's ${plural(gone.length, "machine")} in this account and ${region}, got none of them`,
-    {
-      code: "aws_other_account",
-      problems: gone.map(({ address, change }) => `${address} ${change.before?.id ?? ""}: not there`),
-      next: [
-        `aws sts get-caller-identity${profileFlag(profile)}   # is it the account that the cluster is in?`,
-        "docs/aws.md tells what to do if somebody removed the machines by hand",
-      ],
-    },
-  );
+  const there = managed(plan).filter(({ change }) => change.before !== null);
+  const machines = drifted.filter(isMachine);
+  const lost = machines.length > 0 && !there.some(isMachine) ? machines : drifted;
+  if (lost.length === 0 || (lost !== machines && there.some(({ type }) => !type.startsWith("aws_iam_"))))
+    return;
+  const what = plural(lost.length, lost === machines ? "machine" : "resource");
+  throw new UserError(`expected the cluster's ${what} in this account and ${region}, got none of them`, {
+    code: "aws_other_account",
+    problems: lost.map(({ address, change }) => `${address} ${change.before?.id ?? ""}: not there`),
+    next: [
+      `aws sts get-caller-identity${profileFlag(profile)}   # is it the account that the cluster is in?`,
+      "docs/aws.md tells what to do if somebody removed the machines by hand",
+    ],
+  });
 }
 
 /**

@@ -25,16 +25,6 @@ const SESSION: readonly Known<Behind>[] = [
       `expected ${name} (${id}) to be connected to Session Manager, got no connection`,
     next: (machine) => stepsToMachine(machine),
   },
-  {
-    code: "aws_not_reachable",
-    found:
-      /Could not connect to the endpoint URL|Connect timeout on endpoint|Failed to establish a new connection/,
-    message: () => "expected AWS to answer, got no connection",
-    next: ({ region, profile }) => [
-      `aws sts get-caller-identity${placeFlags({ region, profile })}   # a network without a way out, a proxy (HTTPS_PROXY), a region that is not there?`,
-      "then the same command again",
-    ],
-  },
   ...IDENTITY,
   NOT_ALLOWED,
 ];

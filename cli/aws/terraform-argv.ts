@@ -23,7 +23,7 @@ export function planArgs(file: string, { destroy = false }: { readonly destroy?:
 }
 
 export function showPlanArgs(file: string): string[] {
-  return ["show", "-json", file];
+  return ["show", "-json", "-no-color", file];
 }
 
 export function applyArgs(): string[] {
@@ -31,7 +31,7 @@ export function applyArgs(): string[] {
 }
 
 export function outputArgs(): string[] {
-  return ["output", "-json"];
+  return ["output", "-json", "-no-color"];
 }
 
 /** Where Terraform leaves the state when it cannot put it in its place. */
@@ -39,7 +39,7 @@ export const UNSAVED_STATE = "errored.tfstate";
 
 /** Refused by Terraform itself where the state there is another, or newer. */
 export function pushStateArgs(): string[] {
-  return ["state", "push", UNSAVED_STATE];
+  return ["state", "push", "-no-color", UNSAVED_STATE];
 }
 
 export function versionArgs(): string[] {

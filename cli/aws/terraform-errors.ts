@@ -2,7 +2,7 @@
 import { UserError } from "../errors.ts";
 import { shellWord } from "../tools/format.ts";
 import { placeFlags, profileFlag } from "./cli-flags.ts";
-import { firstKnown, IDENTITY, type Known, lastLines, NOT_ALLOWED } from "./known-errors.ts";
+import { firstKnown, IDENTITY, type Known, lastLines, NOT_ALLOWED, plainText } from "./known-errors.ts";
 import type { Diagnostic } from "./terraform-events.ts";
 
 export interface Where {
@@ -181,7 +181,7 @@ const KNOWN: readonly Known<Where>[] = [
   {
     code: "state_unreadable",
     found:
-      /state data in S3 does not have the expected content|Failed to (?:load|read) state|state snapshot was created by Terraform v?([\d.]+)/i,
+      /state data in S3 does not have the expected content|Failed to (?:load|read) state|Unsupported state file format|state snapshot was created by Terraform v?([\d.]+)/i,
     message: (match) =>
       `expected a state that can be read, got ${match[1] ? `one of Terraform ${match[1]}, which is newer` : "none"}`,
     next: ({ program, dir }) => [
@@ -227,7 +227,7 @@ export function terraformError(
   const said =
     diagnostics.length > 0
       ? diagnostics.map(({ summary, detail }) => `${summary}\n${detail}`).join("\n")
-      : text;
+      : plainText(text);
   const problems = diagnostics.length > 0 ? diagnostics.map(line) : lastLines(text);
   const known = firstKnown(KNOWN, said, where, problems);
   if (known) return known;

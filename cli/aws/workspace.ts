@@ -1,4 +1,5 @@
 /** `.lbctl/<name>/terraform/`: the configuration as it was synthesized, its state unless that is in S3, plan and log. */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -12,7 +13,7 @@ import { readJson, type StatePaths, statePaths, writeFileSafely } from "../state
 import { ensureKey } from "./ssh-key.ts";
 import { stackSettings } from "./stack-settings.ts";
 import { findTerraform, oldestFor, runTerraform, type Terraform } from "./terraform.ts";
-import { initArgs } from "./terraform-argv.ts";
+import { initArgs, UNSAVED_STATE } from "./terraform-argv.ts";
 import { terraformError, type Where } from "./terraform-errors.ts";
 import { saveState } from "./unsaved-state.ts";
 
@@ -27,6 +28,8 @@ export interface Workspace {
 }
 
 const LOCK_FILE = ".terraform.lock.hcl";
+/** Unless it is in S3. */
+const STATE_FILE = "terraform.tfstate";
 
 export function terraformDir(state: StatePaths): string {
   return join(state.dir, "terraform");
@@ -36,9 +39,10 @@ export function keyFile(state: StatePaths): string {
   return join(state.dir, "ssh", "id_ed25519");
 }
 
-/** Whether anything was ever begun from here. */
+/** Whether anything was ever begun from here: the lock file alone may have been removed, or not copied. */
 export async function isBegun(state: StatePaths): Promise<boolean> {
-  return (await lockFile(terraformDir(state))) !== null;
+  const dir = terraformDir(state);
+  return [LOCK_FILE, STATE_FILE, UNSAVED_STATE].some((name) => existsSync(join(dir, name)));
 }
 
 /** Writes the configuration and gets the provider. Nothing of it changes anything at AWS. */
@@ -56,10 +60,11 @@ export async function prepare(
   await writeFileSafely(join(dir, "main.tf.json"), (await loadInfra()).synthesize(settings));
   const { region, profile } = config.aws;
   const where = { program: terraform.program, dir, region, profile, command };
-  const isFirst = (await lockFile(dir)) === null;
-  if (isFirst || (await isOtherProvider(dir))) await writeFileSafely(join(dir, LOCK_FILE), providerLock());
+  const isFirst = !(await isBegun(state));
+  if (!(await hasOurLock(dir))) await writeFileSafely(join(dir, LOCK_FILE), providerLock());
   let ran = await runTerraform(terraform, dir, initArgs(), signal);
-  if (ran.code !== 0 && (await isSamePlace(dir, settings.state)))
+  const moved = ran.code !== 0 && /Backend configuration changed/.test(ran.stderr + ran.stdout);
+  if (moved && (await isSamePlace(dir, settings.state)))
     ran = await runTerraform(terraform, dir, initArgs({ reconfigure: true }), signal);
   if (ran.code !== 0) {
     // Nothing was ever begun: there is nothing to destroy.
@@ -79,16 +84,16 @@ async function loadInfra(): Promise<typeof import("../../infra/synth.ts")> {
 async function isSamePlace(dir: string, wanted: StackSettings["state"]): Promise<boolean> {
   if (wanted.backend !== "s3") return false;
   const kept = await readJson<{ backend?: { type: string; config: Record<string, unknown> } }>(
-    join(dir, ".terraform", "terraform.tfstate"),
-  );
+    join(dir, ".terraform", STATE_FILE),
+    // It is Terraform's own, which says what is wrong with it.
+  ).catch(() => null);
   const { type, config = {} } = kept?.backend ?? {};
   return type === "s3" && (["bucket", "key", "region"] as const).every((key) => config[key] === wanted[key]);
 }
 
-/** After an update of lbctl: its version of the provider isn't that of the lock file. */
-async function isOtherProvider(dir: string): Promise<boolean> {
-  const lock = await lockFile(dir);
-  return lock !== null && !lock.includes(`"${AWS_PROVIDER_VERSION}"`);
+/** After an update of lbctl its version of the provider isn't that of the lock file. */
+async function hasOurLock(dir: string): Promise<boolean> {
+  return (await lockFile(dir))?.includes(`"${AWS_PROVIDER_VERSION}"`) ?? false;
 }
 
 async function lockFile(dir: string): Promise<string | null> {

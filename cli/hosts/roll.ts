@@ -132,9 +132,12 @@ const MOST_LAG = 500;
 /** Longer than the interval of health checks, so that the last one is of the new process; in ms. */
 const SETTLED = 1_500;
 
+/** Not the node's doing, or with a next step of its own. */
+const OF_THE_WAY = /^(host_unreachable|disk_full|session_tools_missing|aws_\w+)$/;
+
 function notBack(node: string, { message, problems, next, code }: UserError): UserError {
   return new UserError(`${node} did not come back, so the roll stopped here: ${message}`, {
-    code: code === "host_unreachable" || code === "disk_full" ? code : "node_not_back",
+    code: code !== null && OF_THE_WAY.test(code) ? code : "node_not_back",
     problems: [...problems, "the other nodes go on serving"],
     next: [
       ...next,

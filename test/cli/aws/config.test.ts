@@ -191,6 +191,10 @@ suite("each mistake is named, with its path", () => {
     ["tags: { '100%{': a }", /^aws\/tags: expected keys of letters, digits, spaces and _/],
     ["tags: { 'R&D': a }", /^aws\/tags: expected keys of letters.*, got "R&D"/],
     [`tags: { Cost: ${"a".repeat(257)} }`, /^aws\/tags\/Cost: expected a text of at most 256 characters/],
+    [
+      `tags: { ${Array.from({ length: 48 }, (_, n) => `t${n}: a`).join(", ")} }`,
+      /^aws\/tags: expected at most 47 tags, got 48$/,
+    ],
     ["tags: { cluster: a }", /^aws\/tags: expected other keys than lbctl's own .*, got "cluster"/],
     ["tags: { Team: a, team: b }", /^aws\/tags: expected another key than Team, which IAM .*, got "team"/],
     ["network: { cidr: 8.8.0.0/16 }", /^aws\/network\/cidr: expected a private IPv4 block/],

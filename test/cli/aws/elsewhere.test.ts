@@ -1,7 +1,7 @@
 /** Another checkout, another account, another machine, another version: whoever goes on with a cluster. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { suite, test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
@@ -30,6 +30,42 @@ test("in another account nothing is made a second time, and nothing forgotten", 
   });
   assert.deepEqual(await bed.left(), before);
   assert.ok(existsSync(join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate")));
+});
+
+test("nor is what is there without machines: a first deploy that stopped after its network", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  const file = join(stateOf(bed.config(1)).dir, "terraform/terraform.tfstate");
+  const all = Object.entries<unknown>(JSON.parse(await readFile(file, "utf8")));
+  const network = Object.fromEntries(all.filter(([address]) => !address.startsWith("aws_instance.")));
+  await writeFile(file, JSON.stringify(network));
+  bed.env({ STAND_IN_OTHER_ACCOUNT: "yes" });
+  for (const how of ["deploy", "plan"] as const)
+    await assert.rejects(bed.target[how](bed.config(1), bed.yes), { code: "aws_other_account" });
+  await assert.rejects(bed.target.destroy(bed.config(1), { keepData: false }, bed.yes), {
+    code: "aws_other_account",
+  });
+  assert.deepEqual(JSON.parse(await readFile(file, "utf8")), network);
+});
+
+test("destroy asks Terraform wherever a state is, also where its lock file is not", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  const dir = join(stateOf(bed.config(2)).dir, "terraform");
+  await rm(join(dir, ".terraform.lock.hcl"));
+  assert.equal(await bed.target.destroy(bed.config(2), { keepData: false }, bed.yes), true);
+  assert.deepEqual(await bed.left(), []);
+});
+
+test("what Terraform keeps for itself and cannot read is told by Terraform", async (t) => {
+  const bed = await bedOf(t, S3);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  const { aws } = bed.config(1);
+  const file = join(stateOf(bed.config(1)).dir, "terraform/.terraform/terraform.tfstate");
+  const kept = JSON.parse(await readFile(file, "utf8"));
+  await writeFile(file, JSON.stringify({ ...kept, backend: { config: kept.backend.config } }));
+  const ops = { ...bed.config(1), aws: { ...aws, profile: "ops" } };
+  await assert.rejects(bed.target.deploy(ops, bed.yes), { code: "state_moved" });
 });
 
 test("without the tools that lead to machines none is made", async (t) => {

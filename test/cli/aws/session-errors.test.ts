@@ -33,7 +33,7 @@ const SAID = [
   [
     "aws_no_credentials",
     'Unable to locate credentials. You can configure credentials by running "aws configure".',
-    /get-caller-identity --profile prod/,
+    /get-caller-identity --region eu-west-1 --profile prod/,
   ],
   [
     "aws_no_credentials",

@@ -22,7 +22,7 @@ const SAID = [
     detail:
       "Please see https://registry.terraform.io/providers/hashicorp/aws\nfor more information about providing credentials.\n\nError: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, exceeded maximum number of attempts, 3, request send failed",
     message: /expected AWS credentials, got none/,
-    next: /aws sts get-caller-identity --profile prod/,
+    next: /aws sts get-caller-identity --region eu-central-1 --profile prod/,
   },
   {
     code: "aws_expired_token",
@@ -192,6 +192,29 @@ const SAID = [
     next: /enable-region --region-name eu-central-1 --profile prod/,
   },
   {
+    code: "aws_image_not_subscribed",
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, api error OptInRequired: In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=abc",
+    detail: "",
+    message: /AWS Marketplace/,
+    next: /take its terms: https:\/\/aws\.amazon\.com\/marketplace\/pp\?sku=abc/,
+  },
+  {
+    code: "aws_region_not_found",
+    summary: "invalid AWS Region: eu-central-9",
+    detail: "",
+    message: /got eu-central-9/,
+    next: /aws: \{ region \}/,
+  },
+  {
+    code: "aws_not_reachable",
+    summary: "Retrieving AWS account details",
+    detail:
+      'operation error STS: GetCallerIdentity, request send failed, Post "https://sts.eu-central-1.amazonaws.com/": dial tcp: lookup sts.eu-central-1.amazonaws.com on 10.0.0.2:53: no such host',
+    message: /no connection/,
+    next: /HTTPS_PROXY/,
+  },
+  {
     code: "aws_network_not_found",
     summary: "no matching EC2 Subnet found",
     detail: "",
@@ -260,6 +283,28 @@ test("a locked state: who, doing what, since when, and what unlocks it: for a fi
     terraformError("plan", inS3.errors, "", where).next[1] ?? "",
     /^terraform -chdir=\/srv\/shop\/\.lbctl\/shop\/terraform force-unlock 941feb94-5e07-fbaa-098e-a5ee0652e3f2 /,
   );
+});
+
+test("a state that another one holds, as commands without JSON say it: with colours and frames", () => {
+  const red = (text: string) => `\u001b[31m│\u001b[0m \u001b[0m${text}`;
+  const text = [
+    "\u001b[31m╷\u001b[0m\u001b[0m",
+    red("\u001b[1m\u001b[31mError: \u001b[0m\u001b[0m\u001b[1mError acquiring the state lock\u001b[0m"),
+    red("Error message: operation error S3: PutObject, api error PreconditionFailed"),
+    red("Lock Info:"),
+    red("  ID:        941feb94-5e07-fbaa-098e-a5ee0652e3f2"),
+    red("  Path:      shop-state/lbctl/shop/terraform.tfstate"),
+    red("  Operation: OperationTypeApply"),
+    red("  Who:       ada@workstation"),
+    red("  Version:   1.11.4"),
+    red("  Created:   2026-01-28 14:16:27.123 +0000 UTC"),
+    "\u001b[31m╵\u001b[0m\u001b[0m",
+  ].join("\n");
+  const error = terraformError("save the state", [], text, where);
+  assert.equal(error.code, "state_locked");
+  assert.match(error.message, /locked by ada@workstation \(apply\) since 2026-01-28T14:16:27/);
+  assert.match(error.next.join("\n"), /force-unlock 941feb94-5e07-fbaa-098e-a5ee0652e3f2/);
+  for (const strange of ["\u001b", "│"]) assert.ok(!error.problems.join("").includes(strange));
 });
 
 suite("errors of init, which are for people only", () => {
