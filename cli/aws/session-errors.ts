@@ -40,6 +40,7 @@ export function stepsToMachine({ id, ...place }: Pick<Behind, "id" | "region" | 
   return [
     `aws ec2 describe-instance-status${flags} --include-all-instances --instance-ids ${id}   # is it running, are its checks passed?`,
     `aws ec2 start-instances${flags} --instance-ids ${id}   # where it is stopped; reboot-instances where it hangs`,
+    "lbctl deploy   # where another one took its place already: it learns which",
     "docs/aws.md: Replacing machines   # where it is gone for good",
   ];
 }

@@ -78,12 +78,14 @@ async function change(
   const work = await prepare(config, signal);
   await checkWayIn(config, signal);
   const planned = await compare(work, ui);
+  let drained: readonly string[];
   let left: readonly Change[] | null;
   try {
     await refuse(planned, work);
     await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
     await context.begin?.();
     await learnSoFar(work);
+    drained = await drainReplaced(hosts, config, planned, context);
     left = await leave(hosts, config, planned, context);
   } catch (error) {
     await forgetPlan(work);
@@ -91,7 +93,9 @@ async function change(
   }
   if (planned.needed) {
     const title = `Apply ${plural(planned.changes.length, "change")} at AWS`;
-    await ui.steps([{ title, run: (say) => applyMachines(work, say) }]);
+    await ui.steps([{ title, run: (say) => applyMachines(work, say) }]).catch((error: unknown) => {
+      throw drained.length > 0 && error instanceof UserError ? withDrained(error, drained) : error;
+    });
     await learn(work);
   } else await forgetPlan(work);
   await waitForNew(wait, work, planned, context);
@@ -124,22 +128,48 @@ async function compare(
 
 /**
  * Without a failed request; a machine that takes the place of another starts as a node without history.
- * @returns what was changed on the machines that stay; null where nobody goes for good
+ * @returns names of nodes that are drained now
  */
+async function drainReplaced(
+  hosts: Target,
+  config: ClusterConfig,
+  { plan: found }: Planned,
+  { signal }: ChangeContext,
+): Promise<readonly string[]> {
+  const known = await readRecord(statePaths(config.dir, config.name));
+  const replaced = replacedNodes(found).filter((name) => known?.nodes.some((node) => node.name === name));
+  // Where the balancer goes with them there is nobody to drain them for.
+  if (replaced.length === 0 || madeMachines(found).includes("balancer")) return [];
+  await using reached = await hosts.reach(config, signal);
+  const admin = new AdminClient(reached.cluster, signal);
+  for (const name of replaced) await admin.drain(name, false);
+  return replaced;
+}
+
+/** The next deploy drains them again; one that has nothing to replace any more leaves them as an operator's. */
+function withDrained(error: UserError, drained: readonly string[]): UserError {
+  const { message, code, problems, next, cause } = error;
+  return new UserError(message, {
+    ...(code === null ? {} : { code }),
+    problems,
+    next: [
+      ...next,
+      ...drained.map(
+        (name) =>
+          `lbctl nodes ready ${name}   # only if its machine is to stay: it was drained before it was to go`,
+      ),
+    ],
+    cause,
+  });
+}
+
+/** @returns what was changed on the machines that stay; null where nobody goes for good */
 async function leave(
   hosts: Target,
   config: ClusterConfig,
   { plan: found }: Planned,
   context: ChangeContext,
 ): Promise<readonly Change[] | null> {
-  const known = await readRecord(statePaths(config.dir, config.name));
-  const replaced = replacedNodes(found).filter((name) => known?.nodes.some((node) => node.name === name));
-  // Where the balancer goes with them there is nobody to drain them for.
-  if (replaced.length > 0 && !madeMachines(found).includes("balancer")) {
-    await using reached = await hosts.reach(config, context.signal);
-    const admin = new AdminClient(reached.cluster, context.signal);
-    for (const name of replaced) await admin.drain(name, false);
-  }
   // Where a first deploy stopped half-way nothing was installed that could be drained.
   const begun = (await keptOutputs(statePaths(config.dir, config.name))) !== null;
   return begun && removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;

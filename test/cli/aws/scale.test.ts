@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { UserError } from "../../../cli/errors.ts";
 import { bedOf, stateOf } from "./bed.ts";
 
 test("scale down: nodes leave the balancer while their machines are there, then those go", async (t) => {
@@ -81,6 +82,23 @@ test("a node whose machine is replaced is drained before that", async (t) => {
   bed.installed.length = 0;
   await bed.target.deploy(bed.config(2), bed.yes);
   assert.deepEqual(bed.installed, ["POST /api/nodes/app2/drain i-app2-1", "deploy i-app1-1 i-app2-2"]);
+});
+
+test("a node that was drained for a replacement which did not come about: how it is brought back", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  await bed.installs(2);
+  const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
+  const state = JSON.parse(await readFile(file, "utf8"));
+  state["aws_instance.app2"].values.ami = "ami-of-before";
+  await writeFile(file, JSON.stringify(state));
+  bed.env({ STAND_IN_FAILS: "aws_instance.app2", STAND_IN_SAYS: "api error InternalError: later" });
+  await assert.rejects(bed.target.deploy(bed.config(2), bed.yes), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.equal(error.code, "terraform_failed");
+    assert.match(error.next.join("\n"), /^lbctl deploy[\s\S]*^lbctl nodes ready app2 /m);
+    return true;
+  });
 });
 
 test("where the balancer's machine is replaced as well, nobody is there to drain for", async (t) => {
