@@ -21,6 +21,8 @@ export interface ResourceChange {
     readonly actions: readonly string[];
     readonly before: Values | null;
     readonly after: Values | null;
+    /** True for what nobody knows before it is done. */
+    readonly after_unknown?: Values;
     /** What made it a replacement: lists of keys. */
     readonly replace_paths?: readonly (readonly unknown[])[];
   };
@@ -41,8 +43,7 @@ export function planChanges(plan: PlanJson): Change[] {
       return [{ action: "create", what: address, detail: summary(type, after) }];
     if (actions.includes("delete"))
       return [{ action: "remove", what: address, detail: summary(type, before) }];
-    if (actions.includes("update"))
-      return [{ action: "change", what: address, detail: differences(before, after) }];
+    if (actions.includes("update")) return [{ action: "change", what: address, detail: differences(change) }];
     return [];
   });
 }
@@ -103,17 +104,29 @@ function summary(type: string, values: Values | null): string {
   return say("cidr_block") || say("destination_cidr_block") || say("description");
 }
 
-function differences(before: Values | null, after: Values | null): string {
-  const keys = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
-  return keys
+function differences({ before, after, after_unknown = {} }: ResourceChange["change"]): string {
+  const [was, becomes] = [flat(before ?? {}), flat(after ?? {})];
+  return [...new Set([...was.keys(), ...becomes.keys(), ...Object.keys(after_unknown)])]
     .map((key) => ({
       key,
-      old: JSON.stringify(before?.[key] ?? null),
-      next: JSON.stringify(after?.[key] ?? null),
+      old: was.get(key) ?? "null",
+      next: after_unknown[key] === true ? "known once it is done" : (becomes.get(key) ?? "null"),
     }))
     .filter(({ old, next }) => old !== next)
     .map(({ key, old, next }) => `${key} ${shorten(old)} → ${shorten(next)}`)
     .join(", ");
+}
+
+/** A map's entries each by itself (`tags_all/Team`); `tags` are among `tags_all`. */
+function flat(values: Values): Map<string, string> {
+  const entries = Object.entries(values)
+    .filter(([key]) => key !== "tags" || !("tags_all" in values))
+    .flatMap(([key, value]): (readonly [string, unknown])[] =>
+      value !== null && typeof value === "object" && !Array.isArray(value)
+        ? Object.entries(value).map(([inner, each]) => [`${key}/${inner}`, each] as const)
+        : [[key, value]],
+    );
+  return new Map(entries.map(([key, value]) => [key, JSON.stringify(value)]));
 }
 
 function shorten(text: string): string {

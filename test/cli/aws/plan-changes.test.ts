@@ -36,6 +36,26 @@ test("what Terraform would do, in lbctl's words", () => {
   assert.deepEqual(replacedNodes(plan), ["app2", "app3"]);
 });
 
+test("of tags only those that change are shown; what AWS alone knows is said to be known later", () => {
+  const tags = (Team: string) => ({
+    tags: { Name: "lbctl-shop-app1", Team },
+    tags_all: { Cluster: "shop", Name: "lbctl-shop-app1", Team },
+  });
+  const change = {
+    before: { ...tags("web"), public_ip: "198.51.100.7", size: null },
+    after: { ...tags("shop"), size: 20 },
+    after_unknown: { public_ip: true, tags: {} },
+  };
+  assert.deepEqual(planChanges({ resource_changes: [resource("aws_instance.app1", ["update"], change)] }), [
+    {
+      action: "change",
+      what: "aws_instance.app1",
+      detail:
+        'tags_all/Team "web" → "shop", public_ip "198.51.100.7" → known once it is done, size null → 20',
+    },
+  ]);
+});
+
 test("an empty plan changes nothing", () => {
   assert.deepEqual(planChanges({}), []);
 });
