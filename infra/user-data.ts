@@ -54,9 +54,10 @@ function installAgent(region: string, architecture: Architecture): string[] {
 
 /**
  * By the volume's id, which the kernel's device names say nothing about. Formatted only when blkid finds nothing on it (2,
- * which it says of one that cannot be read as well) and it begins with zeros, as a new one does. Folders are bound from it to where Ansible expects them. A boot without it goes on, so that there
- * is a way in (nofail), after a minute and a half of waiting (before): but without lb-proxy, which would begin an empty
- * journal below the missing one. A file system is as large as its volume after the next boot (growfs).
+ * which it says of one that cannot be read as well) and it begins with zeros, as a new one does. Folders are bound from it
+ * to where Ansible expects them. A boot without it goes on, so that there is a way in (nofail), after a minute and a half
+ * of waiting (before): but without lb-proxy, which would begin an empty journal below the missing one. A file system is as
+ * large as its volume after the next boot (growfs).
  */
 function mountJournal(volume: string): string[] {
   const both = "nofail,x-systemd.before=local-fs.target";

@@ -53,9 +53,9 @@ const region = matching(/^[a-z]{2,4}(-[a-z]+)+-\d$/, "a region like eu-central-1
  * https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
  */
 const TAG = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+const TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @";
 /** AWS takes 50 on a resource. */
 const MOST_TAGS = 50 - OWN_TAGS.length;
-const TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @";
 
 const domain = matching(
   /^(?=.{3,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,

@@ -1,4 +1,10 @@
+/** What commands of the AWS CLI that a user, or a shell, is to run must be told. */
 import { shellWord } from "../tools/format.ts";
+
+export interface Place {
+  readonly region: string;
+  readonly profile: string | null;
+}
 
 /** ` --profile NAME` for a command of the AWS CLI that a user, or a shell, is to run; nothing where none is chosen. */
 export function profileFlag(profile: string | null): string {
@@ -6,12 +12,6 @@ export function profileFlag(profile: string | null): string {
 }
 
 /** Likewise, with the region: ` --region eu-central-1 --profile NAME` */
-export function placeFlags({
-  region,
-  profile,
-}: {
-  readonly region: string;
-  readonly profile: string | null;
-}): string {
+export function placeFlags({ region, profile }: Place): string {
   return ` --region ${region}${profileFlag(profile)}`;
 }

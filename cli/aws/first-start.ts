@@ -7,8 +7,7 @@ import type { StatePaths } from "../state.ts";
 import { runTool } from "../tool.ts";
 import { shellWord } from "../tools/format.ts";
 import { sshArgv } from "../tools/ssh.ts";
-import { placeFlags } from "./cli-flags.ts";
-import type { Place } from "./known-errors.ts";
+import { type Place, placeFlags } from "./cli-flags.ts";
 
 export interface Patience {
   /** ms; a machine boots, gets Session Manager's agent, and waits for its journal's volume. */

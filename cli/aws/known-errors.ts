@@ -1,12 +1,7 @@
 /** What AWS says of whoever asks, to Terraform and to the AWS CLI alike, as what to do about it. */
 import { stripVTControlCharacters } from "node:util";
 import { UserError } from "../errors.ts";
-import { placeFlags, profileFlag } from "./cli-flags.ts";
-
-export interface Place {
-  readonly region: string;
-  readonly profile: string | null;
-}
+import { type Place, placeFlags, profileFlag } from "./cli-flags.ts";
 
 export interface Known<Where> {
   readonly code: string;

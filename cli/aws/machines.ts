@@ -3,7 +3,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { accessOf, type Machine, type Machines } from "../hosts/machines.ts";
 import type { StatePaths } from "../state.ts";
 import { throughArgs } from "../tools/ssh.ts";
-import { placeFlags } from "./cli-flags.ts";
+import { type Place, placeFlags } from "./cli-flags.ts";
 import type { Outputs } from "./outputs.ts";
 import { sessionError, stepsToMachine } from "./session-errors.ts";
 import { keyFile } from "./workspace.ts";
@@ -43,7 +43,7 @@ export function toMachines(
   });
   const bySession = ({ instance_id }: Ids) => ({
     address: instance_id,
-    sshArgs: bySessionManager(aws.region, aws.profile),
+    sshArgs: bySessionManager(place),
   });
 
   const bySsh = ({ instance_id }: Ids, address: string, gate: readonly string[]) => ({
@@ -69,8 +69,8 @@ export function toMachines(
 }
 
 /** SSH's bytes go through Session Manager: no open port, and who may is IAM's to say. %h is the instance's id. */
-function bySessionManager(region: string, profile: string | null): string[] {
+function bySessionManager(place: Place): string[] {
   const session = "aws ssm start-session --target %h --document-name AWS-StartSSHSession";
-  const command = `${session} --parameters portNumber=%p${placeFlags({ region, profile })}`;
+  const command = `${session} --parameters portNumber=%p${placeFlags(place)}`;
   return ["-o", `ProxyCommand=${command}`];
 }

@@ -1,7 +1,7 @@
 /** What the AWS CLI and Session Manager's plugin say where ssh went through them and did not arrive. */
 import type { UserError } from "../errors.ts";
-import { placeFlags } from "./cli-flags.ts";
-import { firstKnown, IDENTITY, type Known, lastLines, NOT_ALLOWED, type Place } from "./known-errors.ts";
+import { type Place, placeFlags } from "./cli-flags.ts";
+import { firstKnown, IDENTITY, type Known, lastLines, NOT_ALLOWED } from "./known-errors.ts";
 
 /** A machine behind Session Manager. */
 export interface Behind extends Place {

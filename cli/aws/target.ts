@@ -224,7 +224,7 @@ async function destroy(
 ): Promise<boolean> {
   if (keepData) throw noDataKept();
   const state = statePaths(config.dir, config.name);
-  const begun = config.aws.state.backend === "s3" || (await isBegun(state));
+  const begun = config.aws.state.backend === "s3" || isBegun(state);
   const needed = begun && (await removeMachines(await prepare(config, signal, "destroy"), ui));
   await rm(state.dir, { recursive: true, force: true });
   return needed;

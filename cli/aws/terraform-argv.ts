@@ -2,7 +2,7 @@
 
 /** Written by plan, applied as it is: nothing else happens than what was shown. */
 export const PLAN_FILE = "deploy.tfplan";
-/** Of `lbctl plan`, which may look while a deploy is at work. */
+/** Of `lbctl plan`: never what a deploy is about to apply. */
 export const LOOK_FILE = "look.tfplan";
 
 /** @param reconfigure the state is where it was; how it is reached (a profile) is another */

@@ -1,17 +1,15 @@
 /** What Terraform and AWS complain of, as what to do about it. */
 import { UserError } from "../errors.ts";
 import { shellWord } from "../tools/format.ts";
-import { placeFlags, profileFlag } from "./cli-flags.ts";
+import { type Place, placeFlags, profileFlag } from "./cli-flags.ts";
 import { firstKnown, IDENTITY, type Known, lastLines, NOT_ALLOWED, plainText } from "./known-errors.ts";
 import type { Diagnostic } from "./terraform-events.ts";
 
-export interface Where {
+export interface Where extends Place {
   /** `terraform` or `tofu` */
   readonly program: string;
   /** Of the configuration and its state. */
   readonly dir: string;
-  readonly region: string;
-  readonly profile: string | null;
   /** What goes on from where this stopped. */
   readonly command: "deploy" | "destroy";
 }

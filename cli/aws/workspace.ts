@@ -40,7 +40,7 @@ export function keyFile(state: StatePaths): string {
 }
 
 /** Whether anything was ever begun from here: the lock file alone may have been removed, or not copied. */
-export async function isBegun(state: StatePaths): Promise<boolean> {
+export function isBegun(state: StatePaths): boolean {
   const dir = terraformDir(state);
   return [LOCK_FILE, STATE_FILE, UNSAVED_STATE].some((name) => existsSync(join(dir, name)));
 }
@@ -60,7 +60,7 @@ export async function prepare(
   await writeFileSafely(join(dir, "main.tf.json"), (await loadInfra()).synthesize(settings));
   const { region, profile } = config.aws;
   const where = { program: terraform.program, dir, region, profile, command };
-  const isFirst = !(await isBegun(state));
+  const isFirst = !isBegun(state);
   if (!(await hasOurLock(dir))) await writeFileSafely(join(dir, LOCK_FILE), providerLock());
   let ran = await runTerraform(terraform, dir, initArgs(), signal);
   const moved = ran.code !== 0 && /Backend configuration changed/.test(ran.stderr + ran.stdout);

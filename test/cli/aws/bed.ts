@@ -22,6 +22,9 @@ export const stateOf = ({ dir, name }: ClusterConfig) => statePaths(dir, name);
 
 export const S3 = "aws: { state: { backend: s3, bucket: shop-state } }\n";
 
+/** By address: `aws_instance.app1`. */
+export type StandInState = Record<string, { values: Record<string, unknown>; tainted?: boolean }>;
+
 /** A cluster's folder, PATH with the stand-ins first, and a record of what was asked of the installer. */
 export async function bedOf(t: TestContext, yaml = "") {
   const before = { ...process.env };
@@ -60,6 +63,13 @@ export async function bedOf(t: TestContext, yaml = "") {
     env: (values: Record<string, string>) => Object.assign(process.env, values),
     /** What is at AWS after the last apply. */
     left: async () => JSON.parse(await readFile(left, "utf8")) as string[],
+    /** What Terraform keeps in a file here is otherwise from now on. */
+    changeState: async (change: (state: StandInState) => void) => {
+      const file = join(state.dir, "terraform/terraform.tfstate");
+      const kept = JSON.parse(await readFile(file, "utf8")) as StandInState;
+      change(kept);
+      await writeFile(file, JSON.stringify(kept));
+    },
     /** As the hosts' half records it at its end. */
     installs: async (nodes: number) => {
       const { apps } = await machinesOf(config(nodes));

@@ -1,10 +1,8 @@
 /** What stopped half-way is gone on with. */
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
-import { bedOf, stateOf } from "./bed.ts";
+import { bedOf } from "./bed.ts";
 
 test("machines that an earlier command left before anything was installed are waited for", async (t) => {
   const bed = await bedOf(t);
@@ -17,10 +15,10 @@ test("machines that an earlier command left before anything was installed are wa
 test("a first deploy that stopped while every node was being made goes on: none of them holds anything", async (t) => {
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(2), bed.yes);
-  const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
-  const state = JSON.parse(await readFile(file, "utf8"));
-  for (const name of ["app1", "app2"]) state[`aws_instance.${name}`].tainted = true;
-  await writeFile(file, JSON.stringify(state));
+  await bed.changeState((state) => {
+    for (const name of ["app1", "app2"])
+      Object.assign(state[`aws_instance.${name}`] ?? {}, { tainted: true });
+  });
   bed.installed.length = 0;
   await bed.target.deploy(bed.config(2), bed.yes);
   assert.deepEqual(bed.installed, ["deploy i-app1-2 i-app2-2"]);

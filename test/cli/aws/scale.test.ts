@@ -1,11 +1,11 @@
 /** Machines that come, go and are replaced, and the nodes on them. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
-import { bedOf, stateOf } from "./bed.ts";
+import { bedOf, type StandInState, stateOf } from "./bed.ts";
 
 test("scale down: nodes leave the balancer while their machines are there, then those go", async (t) => {
   const bed = await bedOf(t);
@@ -75,10 +75,7 @@ test("a node whose machine is replaced is drained before that", async (t) => {
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(2), bed.yes);
   await bed.installs(2);
-  const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
-  const state = JSON.parse(await readFile(file, "utf8"));
-  state["aws_instance.app2"].values.ami = "ami-of-before";
-  await writeFile(file, JSON.stringify(state));
+  await bed.changeState(withOldImages("app2"));
   bed.installed.length = 0;
   await bed.target.deploy(bed.config(2), bed.yes);
   assert.deepEqual(bed.installed, ["POST /api/nodes/app2/drain i-app2-1", "deploy i-app1-1 i-app2-2"]);
@@ -88,10 +85,7 @@ test("a node that was drained for a replacement which did not come about: how it
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(2), bed.yes);
   await bed.installs(2);
-  const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
-  const state = JSON.parse(await readFile(file, "utf8"));
-  state["aws_instance.app2"].values.ami = "ami-of-before";
-  await writeFile(file, JSON.stringify(state));
+  await bed.changeState(withOldImages("app2"));
   bed.env({ STAND_IN_FAILS: "aws_instance.app2", STAND_IN_SAYS: "api error InternalError: later" });
   await assert.rejects(bed.target.deploy(bed.config(2), bed.yes), (error) => {
     assert.ok(error instanceof UserError);
@@ -105,10 +99,7 @@ test("where the balancer's machine is replaced as well, nobody is there to drain
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(2), bed.yes);
   await bed.installs(2);
-  const file = join(stateOf(bed.config(2)).dir, "terraform/terraform.tfstate");
-  const state = JSON.parse(await readFile(file, "utf8"));
-  for (const name of ["balancer", "app2"]) state[`aws_instance.${name}`].values.ami = "ami-of-before";
-  await writeFile(file, JSON.stringify(state));
+  await bed.changeState(withOldImages("balancer", "app2"));
   bed.installed.length = 0;
   await bed.target.deploy(bed.config(2), bed.yes);
   assert.deepEqual(bed.installed, ["deploy i-app1-1 i-app2-2"]);
@@ -122,3 +113,11 @@ test("scale refuses while other changes wait for a deploy", async (t) => {
   await bed.target.checkScale(bed.config(2), 3, bed.yes);
   assert.equal(bed.installed.at(-1), "checkScale 2", "no more machines than there are can be looked at");
 });
+
+/** Machines of another image than is wanted: the next plan replaces them. */
+function withOldImages(...names: readonly string[]): (state: StandInState) => void {
+  return (state) => {
+    for (const name of names)
+      Object.assign(state[`aws_instance.${name}`]?.values ?? {}, { ami: "ami-of-before" });
+  };
+}
