@@ -1,5 +1,6 @@
 /** Terraform's plan, as what lbctl shows of every target. Pure. */
 import type { Change } from "../target.ts";
+import type { Outputs } from "./outputs.ts";
 
 /** Of `terraform show -json`, what is used here. */
 export interface PlanJson {
@@ -74,6 +75,26 @@ export function removedNodes(plan: PlanJson): string[] {
 /** Nodes whose machine would be another one. */
 export function replacedNodes(plan: PlanJson): string[] {
   return machines(plan, (actions) => actions.includes("delete") && actions.includes("create")).filter(isNode);
+}
+
+/**
+ * Machines that somebody replaced by Terraform alone: what an apply of one resource changes, outputs don't say.
+ * @returns the same machines by name, each as it is now
+ */
+export function withReplaced(outputs: Outputs, plan: PlanJson): Outputs {
+  const there = new Map(
+    managed(plan)
+      .filter((resource) => isMachine(resource))
+      .map(({ name, change }) => [name, change.before] as const),
+  );
+  const now = (name: string) => {
+    const { id, private_ip } = there.get(name) ?? {};
+    return typeof id === "string" && typeof private_ip === "string" ? { instance_id: id, private_ip } : {};
+  };
+  return {
+    balancer: { ...outputs.balancer, ...now("balancer") },
+    nodes: outputs.nodes.map((node) => ({ ...node, ...now(node.name) })),
+  };
 }
 
 function machines(plan: PlanJson, fits: (actions: readonly string[]) => boolean): string[] {

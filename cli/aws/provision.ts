@@ -6,7 +6,15 @@ import type { Change } from "../target.ts";
 import { type Outputs, parseOutputs } from "./outputs.ts";
 import { type PlanJson, planChanges } from "./plan-changes.ts";
 import { followTerraform, runTerraform } from "./terraform.ts";
-import { applyArgs, LOOK_FILE, outputArgs, PLAN_FILE, planArgs, showPlanArgs } from "./terraform-argv.ts";
+import {
+  applyArgs,
+  LOOK_FILE,
+  outputArgs,
+  PLAN_FILE,
+  type PlanOptions,
+  planArgs,
+  showPlanArgs,
+} from "./terraform-argv.ts";
 import { terraformError } from "./terraform-errors.ts";
 import { renderProgress, TerraformEvents } from "./terraform-events.ts";
 import { isUnsaved, stateNotSaved } from "./unsaved-state.ts";
@@ -23,21 +31,21 @@ export interface Planned {
   readonly needed: boolean;
 }
 
-/** What lbctl.yaml would change; nobody applies this plan. */
+/** What lbctl.yaml would change; nobody applies this plan, so that it may not stop anybody's apply either. */
 export async function lookAhead(work: Work): Promise<Planned> {
   try {
-    return await plan(work, LOOK_FILE, {});
+    return await plan(work, LOOK_FILE, { lock: false });
   } finally {
     await rm(join(work.where.dir, LOOK_FILE), { force: true });
   }
 }
 
 /** Asks AWS what is there. The plan stays in a file until it is applied or thrown away. */
-export function planMachines(work: Work, options: { readonly destroy?: boolean } = {}): Promise<Planned> {
+export function planMachines(work: Work, options: Pick<PlanOptions, "destroy"> = {}): Promise<Planned> {
   return plan(work, PLAN_FILE, options);
 }
 
-async function plan(work: Work, file: string, options: { readonly destroy?: boolean }): Promise<Planned> {
+async function plan(work: Work, file: string, options: PlanOptions): Promise<Planned> {
   const events = new TerraformEvents();
   const { terraform, where, signal } = work;
   const args = planArgs(file, options);

@@ -5,8 +5,9 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { readRecord } from "../hosts/record.ts";
 import { hostsTarget } from "../hosts/target.ts";
+import { lockCluster } from "../lock.ts";
 import { refuseOtherChanges } from "../other-changes.ts";
-import { statePaths } from "../state.ts";
+import { makeStateDir, statePaths } from "../state.ts";
 import type { Change, ChangeContext, DestroyOptions, Finding, Target } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { Ui } from "../ui.ts";
@@ -15,7 +16,13 @@ import { renderCost } from "./cost.ts";
 import { awsFindings, checkWayIn } from "./doctor.ts";
 import { waitForMachines } from "./first-start.ts";
 import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
-import { madeMachines, removedNodes, replacedNodes, restartedMachines } from "./plan-changes.ts";
+import {
+  madeMachines,
+  removedNodes,
+  replacedNodes,
+  restartedMachines,
+  withReplaced,
+} from "./plan-changes.ts";
 import { refuseLosingData, refuseLosingWayIn, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
 import {
   applyMachines,
@@ -58,10 +65,14 @@ async function plan(
   config: ClusterConfig,
   context: ChangeContext,
 ): Promise<readonly Change[]> {
+  const state = statePaths(config.dir, config.name);
+  await makeStateDir(state);
+  // It writes where a deploy does: configuration, output, what is known of machines.
+  using _lock = lockCluster(state, "plan");
   const work = await prepare(config, context.signal);
   const planned = await lookAhead(work);
   await refuse(planned, work);
-  await learnSoFar(work);
+  await learnSoFar(work, planned);
   // What is to be installed on machines that are not there yet, nobody can ask.
   const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(work.state)) !== null;
   return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
@@ -84,7 +95,7 @@ async function change(
     await refuse(planned, work);
     await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
     await context.begin?.();
-    await learnSoFar(work);
+    await learnSoFar(work, planned);
     drained = await drainReplaced(hosts, config, planned, context);
     left = await leave(hosts, config, planned, context);
   } catch (error) {
@@ -211,7 +222,10 @@ async function checkScale(
   nodes: number,
   context: ChangeContext,
 ): Promise<void> {
-  refuseOtherChanges((await lookAhead(await prepare(config, context.signal))).changes);
+  const work = await prepare(config, context.signal);
+  const planned = await lookAhead(work);
+  refuseOtherChanges(planned.changes);
+  await learnSoFar(work, planned);
   // Machines of those that come are not there to be looked at.
   const there = (await machinesOf(config)).apps.length;
   await hosts.checkScale(config, Math.min(nodes, there), context);
@@ -262,9 +276,10 @@ async function doctor(
 }
 
 /** Before an apply: where an earlier one stopped half-way, what was known before that stays. */
-async function learnSoFar(work: Workspace): Promise<void> {
+async function learnSoFar(work: Workspace, { plan: found }: Planned): Promise<void> {
   try {
-    await learn(work);
+    const outputs = await readOutputs(work);
+    await keepOutputs(work.state, outputs && withReplaced(outputs, found));
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== "outputs_incomplete") throw error;
   }

@@ -10,8 +10,14 @@ export function initArgs({ reconfigure = false }: { readonly reconfigure?: boole
   return ["init", "-input=false", "-no-color", ...(reconfigure ? ["-reconfigure"] : [])];
 }
 
+export interface PlanOptions {
+  readonly destroy?: boolean;
+  /** False: nobody else is kept from the state, and nobody keeps this one from it. */
+  readonly lock?: boolean;
+}
+
 /** Exit code 0: nothing to change; 2: something. */
-export function planArgs(file: string, { destroy = false }: { readonly destroy?: boolean } = {}): string[] {
+export function planArgs(file: string, { destroy = false, lock = true }: PlanOptions = {}): string[] {
   return [
     "plan",
     "-input=false",
@@ -19,6 +25,7 @@ export function planArgs(file: string, { destroy = false }: { readonly destroy?:
     "-detailed-exitcode",
     `-out=${file}`,
     ...(destroy ? ["-destroy"] : []),
+    ...(lock ? [] : ["-lock=false"]),
   ];
 }
 

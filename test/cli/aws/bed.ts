@@ -23,7 +23,7 @@ export const stateOf = ({ dir, name }: ClusterConfig) => statePaths(dir, name);
 export const S3 = "aws: { state: { backend: s3, bucket: shop-state } }\n";
 
 /** By address: `aws_instance.app1`. */
-export type StandInState = Record<string, { values: Record<string, unknown>; tainted?: boolean }>;
+export type StandInState = Record<string, { values: Record<string, unknown>; id: string; tainted?: boolean }>;
 
 /** A cluster's folder, PATH with the stand-ins first, and a record of what was asked of the installer. */
 export async function bedOf(t: TestContext, yaml = "") {
@@ -70,6 +70,8 @@ export async function bedOf(t: TestContext, yaml = "") {
       change(kept);
       await writeFile(file, JSON.stringify(kept));
     },
+    /** As after an apply that stopped half-way: Terraform names machines at its end. */
+    withoutOutputs: () => rm(join(state.dir, "terraform/terraform.tfstate.outputs")),
     /** As the hosts' half records it at its end. */
     installs: async (nodes: number) => {
       const { apps } = await machinesOf(config(nodes));

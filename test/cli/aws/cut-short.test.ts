@@ -19,6 +19,7 @@ test("a first deploy that stopped while every node was being made goes on: none 
     for (const name of ["app1", "app2"])
       Object.assign(state[`aws_instance.${name}`] ?? {}, { tainted: true });
   });
+  await bed.withoutOutputs();
   bed.installed.length = 0;
   await bed.target.deploy(bed.config(2), bed.yes);
   assert.deepEqual(bed.installed, ["deploy i-app1-2 i-app2-2"]);

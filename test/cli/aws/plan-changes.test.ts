@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { madeMachines, planChanges, removedNodes, replacedNodes } from "../../../cli/aws/plan-changes.ts";
+import {
+  madeMachines,
+  planChanges,
+  removedNodes,
+  replacedNodes,
+  withReplaced,
+} from "../../../cli/aws/plan-changes.ts";
 import { resource } from "./plan.ts";
 
 test("what Terraform would do, in lbctl's words", () => {
@@ -54,6 +60,32 @@ test("of tags only those that change are shown; what AWS alone knows is said to 
         'tags_all/Team "web" → "shop", public_ip "198.51.100.7" → known once it is done, size null → 20',
     },
   ]);
+});
+
+test("machines are those that the plan found, where outputs are older; one that is gone keeps its name", () => {
+  const machine = (name: string, id: string, private_ip: string) =>
+    resource(`aws_instance.${name}`, ["no-op"], { before: { id, private_ip } });
+  const outputs = {
+    balancer: { instance_id: "i-b1", private_ip: "10.0.0.5", address: "198.51.100.7" },
+    nodes: [1, 2, 3].map((n) => ({ name: `app${n}`, instance_id: `i-${n}`, private_ip: `10.0.1.${n}` })),
+  };
+  const plan = {
+    resource_changes: [
+      machine("balancer", "i-b2", "10.0.0.6"),
+      machine("app1", "i-1", "10.0.1.1"),
+      machine("app2", "i-22", "10.0.1.22"),
+      resource("aws_instance.app3", ["create"]),
+      machine("app4", "i-4", "10.0.1.4"),
+    ],
+  };
+  assert.deepEqual(withReplaced(outputs, plan), {
+    balancer: { instance_id: "i-b2", private_ip: "10.0.0.6", address: "198.51.100.7" },
+    nodes: [
+      outputs.nodes[0],
+      { name: "app2", instance_id: "i-22", private_ip: "10.0.1.22" },
+      outputs.nodes[2],
+    ],
+  });
 });
 
 test("an empty plan changes nothing", () => {

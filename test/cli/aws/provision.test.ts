@@ -223,7 +223,7 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     });
   }
 
-  test("while someone else applies: who, since when, and what unlocks it", async (t) => {
+  test("while someone else applies: who, since when, and what unlocks it; a look ahead hinders nobody", async (t) => {
     const work = await workspace(t, { balancer });
     const [begun, go] = [join(work.where.dir, "begun"), join(work.where.dir, "go")];
     await configure(work, {
@@ -231,15 +231,23 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     });
     await planMachines(work);
     const applied = applyMachines(work, silent);
-    await until(() => existsSync(begun), { what: "the apply is at work" });
-    await assert.rejects(lookAhead(work), (error) => {
-      assert.ok(error instanceof UserError);
-      assert.equal(error.code, "state_locked");
-      assert.match(error.message, /locked by \S+@\S+ \(apply\) since 20\d\d-/);
-      assert.match(error.next.join("\n"), /pgrep -fa terraform/);
-      return true;
-    });
-    await writeFile(go, "");
+    try {
+      await until(() => existsSync(begun), { what: "the apply is at work" });
+      await assert.rejects(planMachines(work), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.equal(error.code, "state_locked");
+        assert.match(error.message, /locked by \S+@\S+ \(apply\) since 20\d\d-/);
+        assert.match(error.next.join("\n"), /pgrep -fa terraform/);
+        return true;
+      });
+      const { changes } = await lookAhead(work);
+      assert.deepEqual(
+        changes.map(({ action, what }) => `${action} ${what}`),
+        ["create terraform_data.app1"],
+      );
+    } finally {
+      await writeFile(go, "");
+    }
     await applied;
   });
 

@@ -114,6 +114,20 @@ test("scale refuses while other changes wait for a deploy", async (t) => {
   assert.equal(bed.installed.at(-1), "checkScale 2", "no more machines than there are can be looked at");
 });
 
+test("a machine that was replaced by Terraform alone: plan and scale go on with the one that is there", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(3), bed.yes);
+  await bed.installs(3);
+  // The outputs name the one that is gone until a whole apply.
+  await bed.changeState((state) => void Object.assign(state["aws_instance.app2"] ?? {}, { id: "i-app2-2" }));
+  await bed.target.plan(bed.config(3), bed.yes);
+  assert.equal(bed.installed.at(-1), "plan i-app1-1 i-app2-2 i-app3-1");
+  bed.installed.length = 0;
+  await bed.target.checkScale(bed.config(3), 2, bed.yes);
+  await bed.target.scale(bed.config(2), bed.yes);
+  assert.deepEqual(bed.installed, ["checkScale 2", "scale to 2 i-app1-1 i-app2-2 i-app3-1"]);
+});
+
 /** Machines of another image than is wanted: the next plan replaces them. */
 function withOldImages(...names: readonly string[]): (state: StandInState) => void {
   return (state) => {

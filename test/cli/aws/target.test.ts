@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { machinesOf } from "../../../cli/aws/known-machines.ts";
 import { UserError } from "../../../cli/errors.ts";
+import { lockCluster } from "../../../cli/lock.ts";
 import { makeUi } from "../../../cli/ui.ts";
 import { bedOf, stateOf } from "./bed.ts";
 
@@ -63,6 +64,17 @@ test("destroy takes every machine and the state directory; --keep-data is refuse
   await bed.target.destroy(bed.config(1), { keepData: false }, bed.yes);
   assert.deepEqual(await bed.left(), []);
   assert.equal(existsSync(stateOf(bed.config(1)).dir), false);
+});
+
+test("plan beside a command that changes the cluster: who that is; it touches none of its files", async (t) => {
+  const bed = await bedOf(t);
+  const state = stateOf(bed.config(1));
+  using _deploy = lockCluster(state, "deploy");
+  await assert.rejects(
+    bed.target.plan(bed.config(3), bed.yes),
+    /expected to be alone on this cluster, got "lbctl deploy" \(pid \d+/,
+  );
+  assert.equal(existsSync(join(state.dir, "terraform")), false);
 });
 
 test("plan shows machines alone until they are there, and changes nothing", async (t) => {
