@@ -1,6 +1,8 @@
 /** What a machine does once, at its first start; Ansible does the rest. */
 import type { Architecture } from "./settings.ts";
 
+/** Of Session Manager: the package, and its unit. */
+export const AGENT = "amazon-ssm-agent";
 /** Where the balancer's second volume is mounted. */
 export const JOURNAL_VOLUME = "/srv/lb-data";
 /** What is kept on it, and so outlives the machine: the journal, what lbctl records of the cluster, and keys. */
@@ -44,11 +46,11 @@ function installAgent(region: string, architecture: Architecture): string[] {
   const name = architecture === "arm64" ? "debian_arm64" : "debian_amd64";
   return [
     "retry python3 -c 'import socket, sys, urllib.request as u; socket.setdefaulttimeout(30); u.urlretrieve(*sys.argv[1:])' \\",
-    `  ${bucket}/latest/${name}/amazon-ssm-agent.deb /run/amazon-ssm-agent.deb`,
+    `  ${bucket}/latest/${name}/${AGENT}.deb /run/${AGENT}.deb`,
     "# Unlike dpkg, apt waits for whoever updates packages at a first boot.",
     "export DEBIAN_FRONTEND=noninteractive",
-    "retry apt-get -o DPkg::Lock::Timeout=60 -qy install /run/amazon-ssm-agent.deb",
-    "systemctl enable --now amazon-ssm-agent",
+    `retry apt-get -o DPkg::Lock::Timeout=60 -qy install /run/${AGENT}.deb`,
+    `systemctl enable --now ${AGENT}`,
   ];
 }
 

@@ -57,6 +57,9 @@ const TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @";
 /** AWS takes 50 on a resource. */
 const MOST_TAGS = 50 - OWN_TAGS.length;
 
+/** AWS' own limit of rules in one direction of a security group, for IPv4 and IPv6 each. */
+const MOST_RULES = 60;
+
 const domain = matching(
   /^(?=.{3,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,
   "a domain like example.org, without a dot at its end",
@@ -134,10 +137,10 @@ export const awsSchema = z.strictObject(
           z.strictObject({
             backend: z.literal("s3"),
             bucket: matching(
-              /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+              /^(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
               "the name of a bucket that is there already",
             ),
-            key: matching(/^[\w./-]+$/, "a path in the bucket").optional(),
+            key: matching(/^(?!\/)[\w./-]*[\w.-]$/, "a path in the bucket, without / at its ends").optional(),
             region: region.optional(),
           }),
         ],
@@ -177,6 +180,7 @@ export function awsProblems(
     ...portProblems(ports),
     ...adminProblems(aws),
     ...clientProblems(aws),
+    ...ruleProblems(aws, ports),
     ...networkProblems(aws.network),
     ...dnsProblems(aws.dns),
     ...tagProblems(aws.tags),
@@ -208,6 +212,21 @@ function adminProblems({ access, adminAddresses }: AwsConfig): string[] {
     (block) =>
       `aws/adminAddresses: expected the addresses of administrators, at most a /${v4} (IPv6: /${v6}), got ${block}`,
   );
+}
+
+/** https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups */
+function ruleProblems(aws: AwsConfig, { admin }: Readonly<Record<"admin", number>>): string[] {
+  const pages = adminPortsOf(aws.monitoring, admin).length + (aws.access === "ssh" ? 1 : 0);
+  return ([4, 6] as const).flatMap((version) => {
+    const count = (blocks: readonly string[]) =>
+      blocks.filter((text) => parseBlock(text)?.version === version).length;
+    const [clients, admins] = [count(aws.trafficAddresses), count(aws.adminAddresses)];
+    const rules = clients + admins * pages;
+    if (rules <= MOST_RULES) return [];
+    return [
+      `aws/adminAddresses, aws/trafficAddresses: expected at most ${MOST_RULES} rules of IPv${version} for the balancer's security group, as AWS has it, got ${rules} (${clients} of clients, ${admins} of administrators for ${pages} ports each): join blocks`,
+    ];
+  });
 }
 
 function clientProblems({ trafficAddresses }: AwsConfig): string[] {
@@ -268,6 +287,15 @@ function tagExpected(key: string): string | null {
   if (OWN_TAGS.some((own) => own.toLowerCase() === key.toLowerCase()))
     return `other keys than lbctl's own (${OWN_TAGS.join(", ")})`;
   return null;
+}
+
+/** Of the balancer's machine, for administrators: stats page and admin API, and the pages of what monitors. */
+export function adminPortsOf({ prometheus, grafana }: AwsConfig["monitoring"], admin: number): number[] {
+  return [
+    admin,
+    ...(grafana === "none" ? [] : [USUAL_PORTS.grafana]),
+    ...(prometheus === "none" ? [] : [USUAL_PORTS.prometheus]),
+  ];
 }
 
 function instanceType(standard: string) {

@@ -1,5 +1,6 @@
 /** What a plan may never do, whoever says yes to it. Pure. */
 import { dirname } from "node:path";
+import { AGENT } from "../../infra/user-data.ts";
 import { UserError } from "../errors.ts";
 import { plural } from "../tools/format.ts";
 import { profileFlag } from "./cli-flags.ts";
@@ -93,9 +94,8 @@ export function refuseOtherKey(plan: PlanJson, file: string): void {
  */
 export function refuseLosingWayIn(plan: PlanJson): void {
   const there = managed(plan).filter((resource) => isMachine(resource) && resource.change.before !== null);
-  // One that was made for Session Manager has a profile, even where somebody removed that by hand since.
   const stay = there.filter(
-    ({ change }) => !change.actions.includes("delete") && !change.before?.iam_instance_profile,
+    ({ change }) => !change.actions.includes("delete") && !hasAgent(change.before ?? {}),
   );
   const toSessions = managed(plan).some(
     ({ type, change }) =>
@@ -110,6 +110,11 @@ export function refuseLosingWayIn(plan: PlanJson): void {
       next: ["set aws: { access: ssh } in lbctl.yaml again; another cluster can be made with ssm"],
     },
   );
+}
+
+/** By its profile, or, where that was taken away since, by the script of its first start. */
+function hasAgent({ iam_instance_profile, user_data }: Readonly<Record<string, unknown>>): boolean {
+  return Boolean(iam_instance_profile) || String(user_data).includes(AGENT);
 }
 
 /** Terraform stopped while it made this one, so that nothing is on it; or somebody tainted it later. */

@@ -1,34 +1,46 @@
 /** The key of the machines' user: made here, never leaves. AWS gets its public half. */
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import { errorCode, UserError } from "../errors.ts";
 
-/** @returns the public half, in OpenSSH's one-line form */
+/**
+ * @returns the public half, in OpenSSH's one-line form
+ * @throws UserError where the private half can't be read without being asked for anything
+ */
 export async function ensureKey(file: string, cluster: string): Promise<string> {
   // A public half alone is no key: machines would get one that nobody can use.
-  if (existsSync(file)) return (await publicHalf(file)) ?? (await derived(file));
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await keygen(["-q", "-t", "ed25519", "-N", "", "-C", `lbctl-${cluster}`, "-f", file]);
+  if (!existsSync(file)) await make(file, cluster);
+  // A copy has what its copier gave it, and ssh takes none that others may read.
   await chmod(file, 0o600);
-  return (await publicHalf(file)) ?? "";
+  const derived = await keygen(["-y", "-P", "", "-f", file]);
+  const kept = await readOrNull(`${file}.pub`);
+  // As it was, where it is this key's: for AWS one with another comment is another key.
+  if (kept !== null && keyOf(kept) === keyOf(derived)) return kept;
+  await writeFile(`${file}.pub`, `${derived}\n`, { mode: 0o600 });
+  return derived;
 }
 
-async function publicHalf(file: string): Promise<string | null> {
+async function make(file: string, cluster: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  // It would ask whether to write over it.
+  await rm(`${file}.pub`, { force: true });
+  await keygen(["-q", "-t", "ed25519", "-N", "", "-C", `lbctl-${cluster}`, "-f", file]);
+}
+
+/** Kind and key, without the comment. */
+function keyOf(publicHalf: string): string {
+  return publicHalf.split(" ").slice(0, 2).join(" ");
+}
+
+async function readOrNull(file: string): Promise<string | null> {
   try {
-    return (await readFile(`${file}.pub`, "utf8")).trim();
+    return (await readFile(file, "utf8")).trim();
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
     throw error;
   }
-}
-
-/** Where only the private half was copied from another checkout. */
-async function derived(file: string): Promise<string> {
-  const text = await keygen(["-y", "-P", "", "-f", file]);
-  await writeFile(`${file}.pub`, `${text}\n`, { mode: 0o600 });
-  return text;
 }
 
 async function keygen(args: readonly string[]): Promise<string> {
@@ -37,6 +49,9 @@ async function keygen(args: readonly string[]): Promise<string> {
   throw new UserError("expected ssh-keygen to make or read a key, got an error", {
     code: "ssh_keygen_failed",
     problems: [ran.stderr || (ran.originalMessage ?? "")],
-    next: ["install OpenSSH's client (Debian: apt install openssh-client); or look at the key that is named"],
+    next: [
+      "install OpenSSH's client (Debian: apt install openssh-client)",
+      "or look at the key that is named: a private one of OpenSSH, without a passphrase, the file to be yours",
+    ],
   });
 }

@@ -3,6 +3,7 @@ import type { StackSettings } from "../../infra/settings.ts";
 import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
 import { USUAL_PORTS } from "../monitoring-ports.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
+import { adminPortsOf } from "./aws-config.ts";
 
 export function stackSettings(
   config: Pick<ClusterConfig, "name" | "nodes" | "ports" | "aws">,
@@ -10,17 +11,13 @@ export function stackSettings(
 ): StackSettings {
   const { state, monitoring, ...aws } = config.aws;
   const { traffic, admin, apps } = config.ports;
-  const [prometheus, grafana] = [monitoring.prometheus !== "none", monitoring.grafana !== "none"];
+  const prometheus = monitoring.prometheus !== "none";
   return {
     ...aws,
     cluster: config.name,
     nodes: nodeNames(config.nodes ?? DEFAULT_NODES),
     trafficPorts: [traffic],
-    adminPorts: [
-      admin,
-      ...(grafana ? [USUAL_PORTS.grafana] : []),
-      ...(prometheus ? [USUAL_PORTS.prometheus] : []),
-    ],
+    adminPorts: adminPortsOf(monitoring, admin),
     nodePorts: [apps, ...(prometheus ? [USUAL_PORTS.nodeExporter] : [])],
     publicKey,
     state:

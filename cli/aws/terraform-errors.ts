@@ -45,7 +45,7 @@ const KNOWN: readonly Known<Where>[] = [
     message: (match) =>
       `expected room for more machines, got the account's limit of ${match[1] ?? "so many"} vCPUs`,
     next: (where, text) => [
-      `aws service-quotas request-service-quota-increase${placeFlags(where)} --service-code ec2 --quota-code L-1216C47A --desired-value ${moreThan(text)}`,
+      `aws service-quotas request-service-quota-increase${placeFlags(where)} --service-code ec2 --quota-code L-1216C47A --desired-value ${moreThan(text)}   # of types a, c, d, h, i, m, r, t, z; others have a quota of their own`,
       "or fewer: nodes: in lbctl.yaml (lbctl scale, where the cluster is deployed already), or a smaller aws: { appType, balancerType } in lbctl.yaml",
       again(where),
     ],
@@ -136,6 +136,14 @@ const KNOWN: readonly Known<Where>[] = [
       "set aws: { image: … } in lbctl.yaml to one of the architecture of appType and balancerType; or leave it out",
       again(where),
     ],
+  },
+  {
+    code: "aws_image_too_large",
+    found:
+      /InvalidBlockDeviceMapping: Volume of size (\d+)GB is smaller than\s+snapshot[^,]*, expect size ?>= ?(\d+)GB/,
+    message: (match) =>
+      `expected an image that fits on a disk of ${match[1]} GiB, got one of ${match[2]} GiB`,
+    next: (where) => ["set aws: { image: … } in lbctl.yaml to a smaller one, or leave it out", again(where)],
   },
   {
     code: "aws_image_not_found",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { refuseLosingData, refuseLosingWayIn } from "../../../cli/aws/plan-refusals.ts";
 import { UserError } from "../../../cli/errors.ts";
+import { userData } from "../../../infra/user-data.ts";
 import { resource } from "./plan.ts";
 
 test("a plan that leaves no node with its data is refused", () => {
@@ -79,11 +80,21 @@ test("machines that were made for SSH are not left without a way in", () => {
   refuseLosingWayIn({ resource_changes: [profile, resource("aws_instance.app1", ["create"])] });
   refuseLosingWayIn({ resource_changes: [profile, resource("aws_instance.app1", ["delete"], { before })] });
   refuseLosingWayIn({ resource_changes: [stays] });
-  // Somebody removed the profile by hand: the agent is there all the same.
-  const forSessions = { ...before, iam_instance_profile: "lbctl-shop-1" };
-  refuseLosingWayIn({
-    resource_changes: [profile, resource("aws_instance.app1", ["no-op"], { before: forSessions })],
+});
+
+test("machines that have the agent may be reached by Session Manager again", () => {
+  const profile = resource("aws_iam_instance_profile.machine", ["create"]);
+  const stays = (before: Record<string, unknown>) => ({
+    resource_changes: [profile, resource("aws_instance.app1", ["no-op"], { before })],
   });
+  const firstStart = (agent: boolean) =>
+    userData({ architecture: "x86_64", region: "eu-central-1", agent, journalVolume: null });
+  // Somebody removed the profile by hand.
+  refuseLosingWayIn(stays({ iam_instance_profile: "lbctl-shop-1" }));
+  // access: ssm, then ssh, then ssm again. The provider keeps the script as it is since 6.0, a digest before.
+  refuseLosingWayIn(stays({ iam_instance_profile: "", user_data: firstStart(true) }));
+  for (const user_data of [firstStart(false), "8e0b3c1f0d0f7a3a9d6f4f2b6a1c9e7d5b3a1f00", null, undefined])
+    assert.throws(() => refuseLosingWayIn(stays({ user_data })), { code: "aws_would_lose_way_in" });
 });
 
 const STAYS = resource("aws_instance.app1", ["no-op"], { before: { instance_type: "t3.small" } });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { ensureKey } from "../../../cli/aws/ssh-key.ts";
+import { UserError } from "../../../cli/errors.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 test("a key is made once; its public half comes from the private one where that alone was copied", async (t) => {
@@ -25,4 +26,41 @@ test("a public half alone is no key: nobody could use it, so that another one is
   assert.ok(existsSync(file));
   rmSync(`${file}.pub`);
   assert.deepEqual((await ensureKey(file, "shop")).split(" ")[1], second.split(" ")[1]);
+});
+
+test("machines get the public half of the key that is here, whatever stands beside it", async (t) => {
+  const file = join(tempFolder(t), "ssh", "id_ed25519");
+  const made = await ensureKey(file, "shop");
+  for (const other of ["", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOther of-another-key\n"]) {
+    writeFileSync(`${file}.pub`, other);
+    assert.equal(await ensureKey(file, "shop"), made);
+    assert.equal(readFileSync(`${file}.pub`, "utf8"), `${made}\n`);
+  }
+  const [kind, key] = made.split(" ");
+  writeFileSync(`${file}.pub`, `${kind} ${key} ada@laptop\n`);
+  assert.equal(
+    await ensureKey(file, "shop"),
+    `${kind} ${key} ada@laptop`,
+    "another comment would be another key",
+  );
+});
+
+test("a copy of the key that others may read is closed again: ssh would not take it", async (t) => {
+  const file = join(tempFolder(t), "ssh", "id_ed25519");
+  const made = await ensureKey(file, "shop");
+  chmodSync(file, 0o644);
+  assert.equal(await ensureKey(file, "shop"), made);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+});
+
+test("what is no private key is named, and left as it is", async (t) => {
+  const file = join(tempFolder(t), "id_ed25519");
+  writeFileSync(file, "no key\n");
+  await assert.rejects(ensureKey(file, "shop"), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.equal(error.code, "ssh_keygen_failed");
+    assert.ok(error.problems.join().includes(file), error.problems.join());
+    return true;
+  });
+  assert.equal(readFileSync(file, "utf8"), "no key\n");
 });

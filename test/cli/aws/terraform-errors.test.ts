@@ -192,6 +192,15 @@ const SAID = [
     next: /enable-region --region-name eu-central-1 --profile prod/,
   },
   {
+    code: "aws_image_too_large",
+    // splunk/attack_range#1340
+    summary:
+      "creating EC2 Instance: operation error EC2: RunInstances, https response error StatusCode: 400, RequestID: 485bc0d4, api error InvalidBlockDeviceMapping: Volume of size 16GB is smaller than snapshot 'snap-0626a34da08068d7a', expect size>= 25GB",
+    detail: "",
+    message: /expected an image that fits on a disk of 16 GiB, got one of 25 GiB/,
+    next: /aws: \{ image: … \}/,
+  },
+  {
     code: "aws_image_not_subscribed",
     summary:
       "creating EC2 Instance: operation error EC2: RunInstances, api error OptInRequired: In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=abc",
