@@ -2,7 +2,8 @@
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigError, checkConfig } from "../proxy/config/config.ts";
-import { awsProblems, awsSchema } from "./aws/aws-config.ts";
+import { awsSchema } from "./aws/aws-config.ts";
+import { awsProblems } from "./aws/aws-problems.ts";
 import {
   type ClusterConfig,
   CONFIG_FILE,

@@ -1,9 +1,8 @@
 /** What lbctl.yaml says, as what infra/ makes machines of. Pure. */
 import type { StackSettings } from "../../infra/settings.ts";
 import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
-import { USUAL_PORTS } from "../monitoring-ports.ts";
+import { adminPortsOf, USUAL_PORTS } from "../monitoring-ports.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
-import { adminPortsOf } from "./aws-config.ts";
 
 export function stackSettings(
   config: Pick<ClusterConfig, "name" | "nodes" | "ports" | "aws">,

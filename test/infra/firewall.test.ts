@@ -38,7 +38,7 @@ everyCluster(({ stack }) => {
     const groups = resourcesOf(stack, "aws_security_group");
     assert.deepEqual(Object.keys(groups), ["balancer", "apps"]);
     for (const [name, group] of Object.entries(groups)) {
-      assert.equal(lifecycle(group).create_before_destroy, true);
+      assert.deepEqual(lifecycle(group), { create_before_destroy: true });
       assert.equal(group.vpc_id, ref("aws_vpc.main.id"));
       // A VPC has no two groups of one name.
       assert.deepEqual([group.name, group.name_prefix], [undefined, `lbctl-shop-${name}-`]);

@@ -74,12 +74,31 @@ everyCluster(({ stack, architecture }) => {
     }
   });
 
-  test("a newer Debian, or another way to start, replaces no machine that runs", () => {
+  test("a newer Debian, or another way to start, replaces no machine that runs; nothing else holds it or comes first", () => {
     for (const instance of instances(stack)) {
-      assert.deepEqual(lifecycle(instance).ignore_changes, [
-        "user_data",
-        "associate_public_ip_address",
+      assert.deepEqual(lifecycle(instance), {
+        ignore_changes: ["user_data", "associate_public_ip_address", "ami"],
+      });
+    }
+  });
+
+  test("all that is said of a machine is what these tests look at", () => {
+    for (const instance of instances(stack)) {
+      assert.deepEqual(Object.keys(instance).sort(), [
         "ami",
+        "associate_public_ip_address",
+        "depends_on",
+        "ebs_optimized",
+        "iam_instance_profile",
+        "instance_type",
+        "key_name",
+        "lifecycle",
+        "metadata_options",
+        "root_block_device",
+        "subnet_id",
+        "tags",
+        "user_data",
+        "vpc_security_group_ids",
       ]);
     }
   });

@@ -114,6 +114,16 @@ test("scale refuses while other changes wait for a deploy", async (t) => {
   assert.equal(bed.installed.at(-1), "checkScale 2", "no more machines than there are can be looked at");
 });
 
+test("a node that goes leaves the balancer also where another's machine was replaced by Terraform alone", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(3), bed.yes);
+  await bed.installs(3);
+  await bed.changeState((state) => void Object.assign(state["aws_instance.app2"] ?? {}, { id: "i-app2-2" }));
+  bed.installed.length = 0;
+  await bed.target.deploy(bed.config(2), bed.yes);
+  assert.equal(bed.installed[0], "scale to 2 i-app1-1 i-app2-2 i-app3-1");
+});
+
 test("a machine that was replaced by Terraform alone: plan and scale go on with the one that is there", async (t) => {
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(3), bed.yes);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { machinesOf } from "../../../cli/aws/known-machines.ts";
@@ -20,6 +20,15 @@ test("deploy: machines first, then what runs on them; again: nothing at AWS", as
   assert.deepEqual(bed.installed, ["deploy i-app1-1 i-app2-1 i-app3-1"]);
   assert.deepEqual(await bed.target.deploy(bed.config(3), bed.yes), []);
   assert.deepEqual(bed.installed.length, 2, "what is on the machines is looked at again");
+});
+
+test("what Terraform keeps is its owner's alone", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  const dir = join(stateOf(bed.config(1)).dir, "terraform");
+  assert.equal(statSync(dir).mode & 0o777, 0o700);
+  for (const name of ["main.tf.json", "outputs.json"])
+    assert.equal(statSync(join(dir, name)).mode & 0o777, 0o600, name);
 });
 
 test("without a yes nothing is made", async (t) => {
