@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { findTerraform } from "../../../cli/aws/terraform.ts";
 import { AWS_PROVIDER_VERSION } from "../../../infra/provider-version.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 import { run } from "../lbctl.ts";
@@ -60,6 +61,7 @@ test("lbctl doctor: what is there, what is missing, and what brings it", async (
 test("another package than the published one is refused, and nothing was begun", {
   skip: NO_TERRAFORM,
 }, async (t) => {
+  if ((await findTerraform()).program === "tofu") return t.skip("OpenTofu has packages of its own (ADR 15)");
   const { dir } = await bed(t);
   const platform = `linux_${process.arch === "arm64" ? "arm64" : "amd64"}`;
   const mirror = join(dir, "mirror");

@@ -237,7 +237,7 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
         assert.ok(error instanceof UserError);
         assert.equal(error.code, "state_locked");
         assert.match(error.message, /locked by \S+@\S+ \(apply\) since 20\d\d-/);
-        assert.match(error.next.join("\n"), /pgrep -fa terraform/);
+        assert.ok(error.next.join("\n").includes(`pgrep -fa ${work.terraform.program} `));
         return true;
       });
       const { changes } = await lookAhead(work);
@@ -247,8 +247,8 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
       );
     } finally {
       await writeFile(go, "");
+      await applied;
     }
-    await applied;
   });
 
   test("a configuration that it refuses: its own words", async (t) => {
