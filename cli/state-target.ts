@@ -6,6 +6,9 @@ import type { ClusterConfig } from "./cluster-config.ts";
 import { errorCode, UserError } from "./errors.ts";
 import { readJson, statePaths, writeFileSafely } from "./state.ts";
 
+/** What Terraform leaves once something may be at AWS, wherever its state is. */
+const APPLIED = ["apply.out", "terraform.tfstate", "errored.tfstate"];
+
 /**
  * @returns gives it back, for a command that ended before anything was begun: there would be nothing to end
  * @throws UserError where another target began something there that is not ended
@@ -41,8 +44,9 @@ async function ownerIn(file: string): Promise<string | null> {
   }
 }
 
-/** By what is there; directories from before the claim was written down have no more. */
+/** By what is there: a mere plan of target aws leaves Terraform's folder, without any of these. */
 async function ownerByWork({ dir, record }: ReturnType<typeof statePaths>): Promise<string | null> {
   const deployed = await readJson<{ readonly target?: string }>(record);
-  return deployed?.target ?? (existsSync(join(dir, "terraform")) ? "aws" : null);
+  const isApplied = APPLIED.some((name) => existsSync(join(dir, "terraform", name)));
+  return deployed?.target ?? (isApplied ? "aws" : null);
 }

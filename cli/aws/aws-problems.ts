@@ -1,6 +1,6 @@
 /** What is wrong with `aws:` of lbctl.yaml beyond what its schema can say of one key alone. Pure. */
 import { parseBlock, whichBlock } from "../address-block.ts";
-import { adminPortsOf, USUAL_PORTS } from "../monitoring-ports.ts";
+import { USUAL_PORTS } from "../monitoring-ports.ts";
 import { type AwsConfig, TAG, TAG_CHARACTERS } from "./aws-config.ts";
 
 /** A block of more addresses than this is no office, VPN or home: IPv4 and IPv6. */
@@ -11,9 +11,6 @@ const OWN_TAGS = ["Cluster", "ManagedBy", "Name"];
 
 /** AWS takes 50 on a resource. */
 const MOST_TAGS = 50 - OWN_TAGS.length;
-
-/** AWS' own limit of rules in one direction of a security group, for IPv4 and IPv6 each. */
-const MOST_RULES = 60;
 
 /** On the balancer's machine or on a node's. */
 const TAKEN: Readonly<Record<number, string>> = {
@@ -33,7 +30,6 @@ export function awsProblems(
     ...portProblems(ports),
     ...adminProblems(aws),
     ...clientProblems(aws),
-    ...ruleProblems(aws, ports),
     ...networkProblems(aws.network),
     ...dnsProblems(aws.dns),
     ...tagProblems(aws.tags),
@@ -65,21 +61,6 @@ function adminProblems({ access, adminAddresses }: AwsConfig): string[] {
     (block) =>
       `aws/adminAddresses: expected the addresses of administrators, at most a /${v4} (IPv6: /${v6}), got ${block}`,
   );
-}
-
-/** https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups */
-function ruleProblems(aws: AwsConfig, { admin }: Readonly<Record<"admin", number>>): string[] {
-  const pages = adminPortsOf(aws.monitoring, admin).length + (aws.access === "ssh" ? 1 : 0);
-  return ([4, 6] as const).flatMap((version) => {
-    const count = (blocks: readonly string[]) =>
-      blocks.filter((text) => parseBlock(text)?.version === version).length;
-    const [clients, admins] = [count(aws.trafficAddresses), count(aws.adminAddresses)];
-    const rules = clients + admins * pages;
-    if (rules <= MOST_RULES) return [];
-    return [
-      `aws/adminAddresses, aws/trafficAddresses: expected at most ${MOST_RULES} rules of IPv${version} for the balancer's security group, as AWS has it, got ${rules} (${clients} of clients, ${admins} of administrators for ${pages} ports each): join blocks`,
-    ];
-  });
 }
 
 function clientProblems({ trafficAddresses }: AwsConfig): string[] {

@@ -24,12 +24,17 @@ const schema = z.object({
   nodes: z.object({ value: z.record(z.string(), z.object(machine)) }),
 });
 
+/** @param text of `terraform output -json`; as toOutputs */
+export function parseOutputs(text: string): Outputs | null {
+  return toOutputs(JSON.parse(text) as Readonly<Record<string, unknown>>);
+}
+
 /**
+ * @param found by name, each with its `value`
  * @returns null where nothing has been made yet
  * @throws UserError where an apply stopped half-way: outputs are written at its end
  */
-export function parseOutputs(text: string): Outputs | null {
-  const found = JSON.parse(text) as Readonly<Record<string, unknown>>;
+export function toOutputs(found: Readonly<Record<string, unknown>>): Outputs | null {
   if (Object.keys(found).length === 0) return null;
   const parsed = schema.safeParse(found);
   if (!parsed.success) {

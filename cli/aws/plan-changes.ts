@@ -1,6 +1,6 @@
 /** Terraform's plan, as what lbctl shows of every target. Pure. */
 import type { Change } from "../target.ts";
-import type { Outputs } from "./outputs.ts";
+import { type Outputs, toOutputs } from "./outputs.ts";
 
 /** Of `terraform show -json`, what is used here. */
 export interface PlanJson {
@@ -78,10 +78,15 @@ export function replacedNodes(plan: PlanJson): string[] {
 }
 
 /**
- * Machines that somebody replaced by Terraform alone: what an apply of one resource changes, outputs don't say.
- * @returns the same machines by name, each as it is now
+ * Machines that there are as the plan found them: what the last whole apply said, and of each that somebody replaced by
+ * Terraform alone since (`-target`, which leaves outputs as they are) what is there now.
+ * @returns null where nothing has been made yet
+ * @throws UserError where an apply stopped half-way
  */
-export function withReplaced(outputs: Outputs, plan: PlanJson): Outputs {
+export function machinesThere(plan: PlanJson): Outputs | null {
+  const said = Object.entries(plan.output_changes ?? {}).filter(([, { before }]) => before !== null);
+  const outputs = toOutputs(Object.fromEntries(said.map(([name, { before }]) => [name, { value: before }])));
+  if (outputs === null) return null;
   const there = new Map(
     managed(plan)
       .filter((resource) => isMachine(resource))

@@ -31,10 +31,13 @@ export interface Planned {
   readonly needed: boolean;
 }
 
-/** What lbctl.yaml would change; nobody applies this plan, so that it may not stop anybody's apply either. */
-export async function lookAhead(work: Work): Promise<Planned> {
+/**
+ * What lbctl.yaml would change; nobody applies this plan.
+ * @param lock of the state while it looks: false where that would keep an apply of somebody elsewhere from it
+ */
+export async function lookAhead(work: Work, { lock }: { readonly lock: boolean }): Promise<Planned> {
   try {
-    return await plan(work, LOOK_FILE, { lock: false });
+    return await plan(work, LOOK_FILE, { lock });
   } finally {
     await rm(join(work.where.dir, LOOK_FILE), { force: true });
   }

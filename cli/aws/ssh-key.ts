@@ -1,25 +1,39 @@
 /** The key of the machines' user: made here, never leaves. AWS gets its public half. */
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import { errorCode, UserError } from "../errors.ts";
 
+const PUBLIC_HALF = /^(ssh|ecdsa|sk)-\S+\s+AAAA\S+/;
+
 /**
  * @returns the public half, in OpenSSH's one-line form
- * @throws UserError where the private half can't be read without being asked for anything
+ * @throws UserError where the private half can't be read, and no public one is beside it
  */
 export async function ensureKey(file: string, cluster: string): Promise<string> {
   // A public half alone is no key: machines would get one that nobody can use.
   if (!existsSync(file)) await make(file, cluster);
-  // A copy has what its copier gave it, and ssh takes none that others may read.
-  await chmod(file, 0o600);
-  const derived = await keygen(["-y", "-P", "", "-f", file]);
+  await closeToOthers(file);
   const kept = await readOrNull(`${file}.pub`);
+  const derived = await keygen(["-y", "-P", "", "-f", file]).catch((error: unknown) => {
+    // It is for an agent, then, which knows it by its public half.
+    const locked = error instanceof UserError && /passphrase/i.test(error.problems.join());
+    if (locked && kept !== null && PUBLIC_HALF.test(kept)) return kept;
+    throw error;
+  });
   // As it was, where it is this key's: for AWS one with another comment is another key.
   if (kept !== null && keyOf(kept) === keyOf(derived)) return kept;
-  await writeFile(`${file}.pub`, `${derived}\n`, { mode: 0o600 });
+  // For people; nothing needs it, and the folder may be mounted for reading.
+  await writeFile(`${file}.pub`, `${derived}\n`, { mode: 0o600 }).catch(() => undefined);
   return derived;
+}
+
+/** A copy has what its copier gave it, and ssh takes none that others may read. */
+async function closeToOthers(file: string): Promise<void> {
+  if (((await stat(file)).mode & 0o077) === 0) return;
+  // Somebody else's, or mounted for reading: ssh-keygen and ssh say what they make of it.
+  await chmod(file, 0o600).catch(() => undefined);
 }
 
 async function make(file: string, cluster: string): Promise<void> {
@@ -31,7 +45,7 @@ async function make(file: string, cluster: string): Promise<void> {
 
 /** Kind and key, without the comment. */
 function keyOf(publicHalf: string): string {
-  return publicHalf.split(" ").slice(0, 2).join(" ");
+  return publicHalf.split(/\s+/, 2).join(" ");
 }
 
 async function readOrNull(file: string): Promise<string | null> {
@@ -51,7 +65,7 @@ async function keygen(args: readonly string[]): Promise<string> {
     problems: [ran.stderr || (ran.originalMessage ?? "")],
     next: [
       "install OpenSSH's client (Debian: apt install openssh-client)",
-      "or look at the key that is named: a private one of OpenSSH, without a passphrase, the file to be yours",
+      "or look at the key that is named: a private one of OpenSSH, its file yours; one with a passphrase needs its public half beside it, and an agent",
     ],
   });
 }

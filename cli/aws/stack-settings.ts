@@ -1,7 +1,7 @@
 /** What lbctl.yaml says, as what infra/ makes machines of. Pure. */
 import type { StackSettings } from "../../infra/settings.ts";
 import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
-import { adminPortsOf, USUAL_PORTS } from "../monitoring-ports.ts";
+import { USUAL_PORTS } from "../monitoring-ports.ts";
 import { nodeNames } from "../tools/proxy-config.ts";
 
 export function stackSettings(
@@ -10,13 +10,17 @@ export function stackSettings(
 ): StackSettings {
   const { state, monitoring, ...aws } = config.aws;
   const { traffic, admin, apps } = config.ports;
-  const prometheus = monitoring.prometheus !== "none";
+  const [prometheus, grafana] = [monitoring.prometheus !== "none", monitoring.grafana !== "none"];
   return {
     ...aws,
     cluster: config.name,
     nodes: nodeNames(config.nodes ?? DEFAULT_NODES),
     trafficPorts: [traffic],
-    adminPorts: adminPortsOf(monitoring, admin),
+    adminPorts: [
+      admin,
+      ...(grafana ? [USUAL_PORTS.grafana] : []),
+      ...(prometheus ? [USUAL_PORTS.prometheus] : []),
+    ],
     nodePorts: [apps, ...(prometheus ? [USUAL_PORTS.nodeExporter] : [])],
     publicKey,
     state:

@@ -5,9 +5,9 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { readRecord } from "../hosts/record.ts";
 import { hostsTarget } from "../hosts/target.ts";
-import { lockCluster } from "../lock.ts";
 import { refuseOtherChanges } from "../other-changes.ts";
-import { makeStateDir, statePaths } from "../state.ts";
+import { statePaths } from "../state.ts";
+import { aloneInState } from "../state-alone.ts";
 import type { Change, ChangeContext, DestroyOptions, Finding, Target } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import type { Ui } from "../ui.ts";
@@ -15,13 +15,13 @@ import { confirmChanges } from "./confirm.ts";
 import { renderCost } from "./cost.ts";
 import { awsFindings, checkWayIn } from "./doctor.ts";
 import { waitForMachines } from "./first-start.ts";
-import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
+import { keepOutputs, keepStarted, keptOutputs, machinesOf, startedMachines } from "./known-machines.ts";
 import {
+  machinesThere,
   madeMachines,
   removedNodes,
   replacedNodes,
   restartedMachines,
-  withReplaced,
 } from "./plan-changes.ts";
 import { refuseLosingData, refuseLosingWayIn, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
 import {
@@ -65,17 +65,21 @@ async function plan(
   config: ClusterConfig,
   context: ChangeContext,
 ): Promise<readonly Change[]> {
-  const state = statePaths(config.dir, config.name);
-  await makeStateDir(state);
   // It writes where a deploy does: configuration, output, what is known of machines.
-  using _lock = lockCluster(state, "plan");
-  const work = await prepare(config, context.signal);
-  const planned = await lookAhead(work);
-  await refuse(planned, work);
-  await learnSoFar(work, planned);
-  // What is to be installed on machines that are not there yet, nobody can ask.
-  const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(work.state)) !== null;
-  return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
+  return await aloneInState(config, "plan", async (state) => {
+    const work = await prepare(config, context.signal);
+    const planned = await look(work);
+    await refuse(planned, work);
+    await learnFrom(planned, work, false);
+    // What is to be installed on machines that are not there yet, nobody can ask.
+    const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(state)) !== null;
+    return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
+  });
+}
+
+/** A state that is here is nobody else's; one in S3 may be a colleague's at this moment. */
+function look(work: Workspace): Promise<Planned> {
+  return lookAhead(work, { lock: work.config.aws.state.backend === "local" });
 }
 
 /** Nodes that go leave the balancer before their machines do; machines that come get their software and join. */
@@ -95,7 +99,7 @@ async function change(
     await refuse(planned, work);
     await confirmChanges(planned.changes, renderCost(stackSettings(config, "")), context);
     await context.begin?.();
-    await learnSoFar(work, planned);
+    await learnFrom(planned, work, true);
     drained = await drainReplaced(hosts, config, planned, context);
     left = await leave(hosts, config, planned, context);
   } catch (error) {
@@ -118,9 +122,10 @@ async function change(
 /** @throws UserError where the cluster, its data or the way in would be lost */
 async function refuse({ plan }: Planned, { where, keyFile, state }: Workspace): Promise<void> {
   refuseOtherAccount(plan, where);
+  // Another key replaces every machine: that would be called a loss of data.
+  refuseOtherKey(plan, keyFile);
   const { nodes = [] } = (await readRecord(state)) ?? {};
   refuseLosingData(plan, new Set(nodes.map(({ address }) => address)));
-  refuseOtherKey(plan, keyFile);
   refuseLosingWayIn(plan);
 }
 
@@ -186,7 +191,7 @@ async function leave(
   return begun && removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;
 }
 
-/** Those that this plan makes or starts anew, and those that an earlier command left before anything was installed. */
+/** Those that this plan makes or starts anew, and those of which no command has seen the end of their first start. */
 async function waitForNew(
   wait: typeof waitForMachines,
   work: Workspace,
@@ -195,10 +200,9 @@ async function waitForNew(
 ): Promise<void> {
   const made = new Set([...madeMachines(found), ...restartedMachines(found)]);
   const machines = await machinesOf(work.config);
-  const known = await knownIdentities(work);
-  const fresh = [machines.balancer, ...machines.apps].filter(
-    ({ name, identity }) => made.has(name) || !known.has(identity),
-  );
+  const all = [machines.balancer, ...machines.apps];
+  const started = await startedMachines(work);
+  const fresh = all.filter(({ name, identity }) => made.has(name) || !started.has(identity));
   if (fresh.length === 0) return;
   await ui.steps([
     {
@@ -207,13 +211,7 @@ async function waitForNew(
         wait({ machines: fresh, all: machines, state: work.state, where: work.where, signal }, say),
     },
   ]);
-}
-
-async function knownIdentities({ config, state }: Workspace): Promise<ReadonlySet<string>> {
-  const record = await readRecord(state);
-  if (record?.target !== config.target) return new Set();
-  const { balancer } = await machinesOf(config);
-  return new Set([balancer.identity, ...record.nodes.map(({ address }) => address)]);
+  await keepStarted(work, all);
 }
 
 async function checkScale(
@@ -223,9 +221,9 @@ async function checkScale(
   context: ChangeContext,
 ): Promise<void> {
   const work = await prepare(config, context.signal);
-  const planned = await lookAhead(work);
+  const planned = await look(work);
   refuseOtherChanges(planned.changes);
-  await learnSoFar(work, planned);
+  await learnFrom(planned, work, false);
   // Machines of those that come are not there to be looked at.
   const there = (await machinesOf(config)).apps.length;
   await hosts.checkScale(config, Math.min(nodes, there), context);
@@ -275,11 +273,14 @@ async function doctor(
   return [...(await awsFindings(config, signal)), ...(made ? await hosts.doctor(config, fix, signal) : [])];
 }
 
-/** Before an apply: where an earlier one stopped half-way, what was known before that stays. */
-async function learnSoFar(work: Workspace, { plan: found }: Planned): Promise<void> {
+/**
+ * Before an apply: where an earlier one stopped half-way, what was known before that stays.
+ * @param sure nobody else was at the state: where the plan found nothing, nothing is there
+ */
+async function learnFrom({ plan: found }: Planned, { state }: Workspace, sure: boolean): Promise<void> {
   try {
-    const outputs = await readOutputs(work);
-    await keepOutputs(work.state, outputs && withReplaced(outputs, found));
+    const outputs = machinesThere(found);
+    if (outputs !== null || sure) await keepOutputs(state, outputs);
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== "outputs_incomplete") throw error;
   }

@@ -60,9 +60,20 @@ const KNOWN: readonly Known<Where>[] = [
     ],
   },
   {
+    code: "aws_rule_quota",
+    found: /RulesPerSecurityGroupLimitExceeded/,
+    message: () =>
+      "expected room for the rules of a security group, got the account's limit (60 of IPv4 and of IPv6 each, if nobody asked for more)",
+    next: (where) => [
+      "join blocks of aws: { adminAddresses, trafficAddresses } in lbctl.yaml: each is a rule for every port that it may reach",
+      `aws service-quotas list-service-quotas${placeFlags(where)} --service-code vpc   # or ask for more rules per security group`,
+      again(where),
+    ],
+  },
+  {
     code: "aws_quota",
     found:
-      /(Vpc|NatGateway|InternetGateway|SecurityGroup|Subnet|RouteTable|Volume|MaxIOPS|RulesPerSecurityGroup)\w*LimitExceeded|(?<!Request)LimitExceeded(?:Exception)?\b/,
+      /(Vpc|NatGateway|InternetGateway|SecurityGroup|Subnet|RouteTable|Volume|MaxIOPS)\w*LimitExceeded|(?<!Request)LimitExceeded(?:Exception)?\b/,
     message: (match) => `expected room for what is to be made, got a limit of the account (${match[0]})`,
     next: (where) => [
       `aws service-quotas list-service-quotas${placeFlags(where)} --service-code vpc   # or ec2, ebs, iam: what the limits are`,

@@ -31,6 +31,9 @@ const LOCK_FILE = ".terraform.lock.hcl";
 /** Unless it is in S3. */
 const STATE_FILE = "terraform.tfstate";
 
+/** In its form, for Terraform to take the configuration; nothing is made of it. */
+const NO_KEY = "ssh-ed25519 AAAA";
+
 export function terraformDir(state: StatePaths): string {
   return join(state.dir, "terraform");
 }
@@ -56,7 +59,8 @@ export async function prepare(
   const dir = terraformDir(state);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const key = keyFile(state);
-  const settings = stackSettings(config, await ensureKey(key, config.name));
+  const publicKey = command === "destroy" ? NO_KEY : await ensureKey(key, config.name);
+  const settings = stackSettings(config, publicKey);
   await writeFileSafely(join(dir, "main.tf.json"), (await loadInfra()).synthesize(settings));
   const { region, profile } = config.aws;
   const where = { program: terraform.program, dir, region, profile, command };

@@ -9,6 +9,7 @@ import { machinesOf } from "../../../cli/aws/known-machines.ts";
 import { awsTarget } from "../../../cli/aws/target.ts";
 import type { ClusterConfig } from "../../../cli/cluster-config.ts";
 import { loadClusterConfig } from "../../../cli/config-file.ts";
+import { UserError } from "../../../cli/errors.ts";
 import { nodesFor } from "../../../cli/hosts/goal.ts";
 import { clusterOf } from "../../../cli/hosts/record.ts";
 import { hostsTarget } from "../../../cli/hosts/target.ts";
@@ -51,14 +52,19 @@ export async function bedOf(t: TestContext, yaml = "") {
     signal: new AbortController().signal,
   };
   const config = (nodes: number): ClusterConfig => ({ ...base, nodes });
+  const late = new Set<string>();
   const target = awsTarget(await installer(t, installed), async ({ machines }) => {
     waitedFor.push(...machines.map(({ name }) => name));
+    if (machines.some(({ name }) => late.has(name)))
+      throw new UserError("late", { code: "first_start_failed" });
   });
   return {
     target,
     config,
     installed,
     waitedFor,
+    /** Names of machines that do not get through their first start. */
+    late,
     yes: context,
     env: (values: Record<string, string>) => Object.assign(process.env, values),
     /** What is at AWS after the last apply. */

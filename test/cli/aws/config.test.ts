@@ -6,7 +6,6 @@ import { stackSettings } from "../../../cli/aws/stack-settings.ts";
 import { loadClusterConfig } from "../../../cli/config-file.ts";
 import { UserError } from "../../../cli/errors.ts";
 import { architectureOf } from "../../../infra/settings.ts";
-import { stackOf } from "../../infra/stack.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
 async function load(t: TestContext, text: string) {
@@ -121,27 +120,6 @@ test("a port that something else has on that machine is refused", async (t) => {
   }
 });
 
-test("as many rules as AWS takes: with what is left out, and with SSH, that is another number of blocks", async (t) => {
-  const rulesOf = async (aws: string) => {
-    const { resource } = stackOf(stackSettings(await load(t, `target: aws\naws: { ${aws} }\n`), ""));
-    return Object.keys(resource.aws_vpc_security_group_ingress_rule ?? {}).filter((name) =>
-      name.startsWith("balancer-"),
-    ).length;
-  };
-  assert.equal(await rulesOf(`adminAddresses: [${blocks(19)}]`), 58);
-  const bare = "monitoring: { prometheus: none, grafana: none }";
-  assert.equal(await rulesOf(`adminAddresses: [${blocks(59)}], ${bare}`), 60);
-  assert.equal(await rulesOf(`adminAddresses: [${blocks(29)}], access: ssh, ${bare}`), 59);
-  await assert.rejects(
-    rulesOf(`adminAddresses: [${blocks(30)}], access: ssh, ${bare}`),
-    /lbctl\.yaml has 1 problem/,
-  );
-});
-
-function blocks(count: number): string {
-  return Array.from({ length: count }, (_, n) => `10.9.${n}.0/24`).join(", ");
-}
-
 suite("each mistake is named, with its path", () => {
   const MISTAKES: readonly (readonly [string, RegExp])[] = [
     ["region: Frankfurt", /^aws\/region: expected a region like eu-central-1, got "?Frankfurt/],
@@ -246,15 +224,6 @@ suite("each mistake is named, with its path", () => {
     ["state: { backend: s3, bucket: b-1, key: /a }", /^aws\/state\/key: expected a path in the bucket/],
     ["state: { backend: s3, bucket: b-1, key: a/ }", /^aws\/state\/key: expected a path in the bucket/],
     ["state: { backend: ftp }", /^aws\/state/],
-    [
-      `adminAddresses: [${blocks(20)}]`,
-      /^aws\/adminAddresses, aws\/trafficAddresses: expected at most 60 rules of IPv4 .*, got 61 \(1 of clients, 20 of administrators for 3 ports each\): join blocks$/,
-    ],
-    [`trafficAddresses: [${blocks(61)}]`, /expected at most 60 rules of IPv4 .*, got 61 \(61 of clients/],
-    [
-      `adminAddresses: [192.0.2.7, ${Array.from({ length: 21 }, (_, n) => `'2001:db8::${n}'`)}]`,
-      /expected at most 60 rules of IPv6 .*, got 63 \(0 of clients, 21 of/,
-    ],
     ["instances: 3", /^aws\/instances: /],
   ];
   for (const [text, problem] of MISTAKES) {

@@ -5,6 +5,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { suite, test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
+import { claimStateDir } from "../../../cli/state-target.ts";
 import { AWS_PROVIDER_VERSION } from "../../../infra/provider-version.ts";
 import { bedOf, S3, stateOf } from "./bed.ts";
 
@@ -95,6 +96,33 @@ test("another profile for the same state in S3 is no move of it; another bucket 
   assert.ok((await bed.left()).includes("aws_instance.app1"));
 });
 
+for (const [where, yaml, args] of [
+  ["in S3, which others use, is not locked", S3, /^plan .*-lock=false/m],
+  ["that is here is locked", "", /^plan (?!.*-lock=false)/m],
+] as const) {
+  test(`for a plan that nobody applies a state ${where}; for a deploy it is`, async (t) => {
+    const bed = await bedOf(t, yaml);
+    const said = join(stateOf(bed.config(1)).dir, "said");
+    bed.env({ STAND_IN_NOTES: said });
+    await bed.target.plan(bed.config(1), bed.yes);
+    assert.match(await readFile(said, "utf8"), args);
+    await rm(said);
+    await bed.target.deploy(bed.config(1), bed.yes);
+    assert.doesNotMatch(await readFile(said, "utf8"), /-lock=false/);
+  });
+}
+
+test("a plan leaves a state directory free for another target; one of another target it does not enter", async (t) => {
+  const bed = await bedOf(t);
+  const config = bed.config(1);
+  await bed.target.plan(config, bed.yes);
+  const giveBack = await claimStateDir({ ...config, target: "local" });
+  await assert.rejects(bed.target.plan(config, bed.yes), { code: "other_target" });
+  await giveBack();
+  await bed.target.deploy(config, bed.yes);
+  await assert.rejects(claimStateDir({ ...config, target: "local" }), { code: "other_target" });
+});
+
 suite("with the state in S3, from another checkout", () => {
   test("without the machines' key: deploy, scale and plan are refused, and no machine gets another", async (t) => {
     const bed = await bedOf(t, S3);
@@ -103,6 +131,22 @@ suite("with the state in S3, from another checkout", () => {
     for (const how of ["deploy", "scale", "plan"] as const)
       await assert.rejects(bed.target[how](bed.config(1), bed.yes), { code: "ssh_key_differs" });
     assert.equal((await bed.left()).filter((address) => address === "aws_instance.app1").length, 1);
+  });
+
+  test("the key is what is named where it is another one, not the machines that it would replace", async (t) => {
+    const bed = await bedOf(t, S3);
+    await bed.target.deploy(bed.config(1), bed.yes);
+    await bed.installs(1);
+    await rm(join(stateOf(bed.config(1)).dir, "ssh"), { recursive: true });
+    await assert.rejects(bed.target.deploy(bed.config(1), bed.yes), { code: "ssh_key_differs" });
+  });
+
+  test("destroy asks nothing of the key, whatever it is", async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(1), bed.yes);
+    await writeFile(join(stateOf(bed.config(1)).dir, "ssh/id_ed25519"), "no key\n");
+    assert.equal(await bed.target.destroy(bed.config(1), { keepData: false }, bed.yes), true);
+    assert.deepEqual(await bed.left(), []);
   });
 
   test("destroy needs no key, and leaves nothing", async (t) => {

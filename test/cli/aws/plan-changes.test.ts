@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  machinesThere,
   madeMachines,
   planChanges,
   removedNodes,
   replacedNodes,
-  withReplaced,
 } from "../../../cli/aws/plan-changes.ts";
 import { resource } from "./plan.ts";
 
@@ -65,11 +65,14 @@ test("of tags only those that change are shown; what AWS alone knows is said to 
 test("machines are those that the plan found, where outputs are older; one that is gone keeps its name", () => {
   const machine = (name: string, id: string, private_ip: string) =>
     resource(`aws_instance.${name}`, ["no-op"], { before: { id, private_ip } });
-  const outputs = {
-    balancer: { instance_id: "i-b1", private_ip: "10.0.0.5", address: "198.51.100.7" },
-    nodes: [1, 2, 3].map((n) => ({ name: `app${n}`, instance_id: `i-${n}`, private_ip: `10.0.1.${n}` })),
+  const node = (n: number) => ({ instance_id: `i-${n}`, private_ip: `10.0.1.${n}` });
+  const balancer = { instance_id: "i-b1", private_ip: "10.0.0.5", address: "198.51.100.7" };
+  const said = {
+    balancer: { before: balancer },
+    nodes: { before: { app1: node(1), app2: node(2), app3: node(3) } },
   };
   const plan = {
+    output_changes: said,
     resource_changes: [
       machine("balancer", "i-b2", "10.0.0.6"),
       machine("app1", "i-1", "10.0.1.1"),
@@ -78,13 +81,21 @@ test("machines are those that the plan found, where outputs are older; one that 
       machine("app4", "i-4", "10.0.1.4"),
     ],
   };
-  assert.deepEqual(withReplaced(outputs, plan), {
+  assert.deepEqual(machinesThere(plan), {
     balancer: { instance_id: "i-b2", private_ip: "10.0.0.6", address: "198.51.100.7" },
     nodes: [
-      outputs.nodes[0],
+      { name: "app1", ...node(1) },
       { name: "app2", instance_id: "i-22", private_ip: "10.0.1.22" },
-      outputs.nodes[2],
+      { name: "app3", ...node(3) },
     ],
+  });
+  assert.equal(
+    machinesThere({ resource_changes: plan.resource_changes }),
+    null,
+    "nothing was applied to its end",
+  );
+  assert.throws(() => machinesThere({ ...plan, output_changes: { ...said, nodes: { before: null } } }), {
+    code: "outputs_incomplete",
   });
 });
 

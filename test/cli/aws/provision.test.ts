@@ -63,7 +63,7 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
 
   test("a look ahead leaves no plan behind, and a plan that was applied is gone", async (t) => {
     const work = await workspace(t, { balancer });
-    await lookAhead(work);
+    await lookAhead(work, { lock: true });
     assert.deepEqual(await plans(work), []);
     await planMachines(work);
     assert.deepEqual(await plans(work), [PLAN_FILE]);
@@ -223,7 +223,7 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
     });
   }
 
-  test("while someone else applies: who, since when, and what unlocks it; a look ahead hinders nobody", async (t) => {
+  test("while someone else applies: who, since when, and what unlocks it; a look without a lock goes on", async (t) => {
     const work = await workspace(t, { balancer });
     const [begun, go] = [join(work.where.dir, "begun"), join(work.where.dir, "go")];
     await configure(work, {
@@ -240,7 +240,8 @@ suite("Terraform itself, with its built-in resource", { skip: NO_TERRAFORM }, ()
         assert.ok(error.next.join("\n").includes(`pgrep -fa ${work.terraform.program} `));
         return true;
       });
-      const { changes } = await lookAhead(work);
+      await assert.rejects(lookAhead(work, { lock: true }), { code: "state_locked" });
+      const { changes } = await lookAhead(work, { lock: false });
       assert.deepEqual(
         changes.map(({ action, what }) => `${action} ${what}`),
         ["create terraform_data.app1"],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -63,4 +64,20 @@ test("what is no private key is named, and left as it is", async (t) => {
     return true;
   });
   assert.equal(readFileSync(file, "utf8"), "no key\n");
+});
+
+test("a key with a passphrase is for an agent: its public half is what stands beside it", async (t) => {
+  const file = join(tempFolder(t), "ssh", "id_ed25519");
+  const made = await ensureKey(file, "shop");
+  execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", "secret", "-f", file]);
+  assert.equal(await ensureKey(file, "shop"), made);
+  rmSync(`${file}.pub`);
+  await assert.rejects(ensureKey(file, "shop"), { code: "ssh_keygen_failed" });
+});
+
+test("a public half is its key's however its parts are set apart", async (t) => {
+  const file = join(tempFolder(t), "ssh", "id_ed25519");
+  const text = (await ensureKey(file, "shop")).replaceAll(" ", "\t ");
+  writeFileSync(`${file}.pub`, `${text}\r\n`);
+  assert.equal(await ensureKey(file, "shop"), text);
 });

@@ -192,6 +192,14 @@ const SAID = [
     next: /enable-region --region-name eu-central-1 --profile prod/,
   },
   {
+    code: "aws_rule_quota",
+    summary:
+      "creating VPC Security Group Rule: operation error EC2: AuthorizeSecurityGroupIngress, https response error StatusCode: 400, RequestID: 5, api error RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached.",
+    detail: "",
+    message: /expected room for the rules of a security group/,
+    next: /join blocks of aws: \{ adminAddresses, trafficAddresses \}/,
+  },
+  {
     code: "aws_image_too_large",
     // splunk/attack_range#1340
     summary:
