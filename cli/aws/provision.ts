@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
 import type { Change } from "../target.ts";
+import type { Ui } from "../ui.ts";
 import { type Outputs, parseOutputs } from "./outputs.ts";
 import { type PlanJson, planChanges } from "./plan-changes.ts";
 import { followTerraform, runTerraform } from "./terraform.ts";
@@ -46,6 +47,20 @@ export async function lookAhead(work: Work, { lock }: { readonly lock: boolean }
 /** Asks AWS what is there. The plan stays in a file until it is applied or thrown away. */
 export function planMachines(work: Work, options: Pick<PlanOptions, "destroy"> = {}): Promise<Planned> {
   return plan(work, PLAN_FILE, options);
+}
+
+/** As planMachines, shown while it is at work. */
+export async function compare(
+  work: Work,
+  ui: Ui,
+  options: { readonly destroy?: boolean } = {},
+): Promise<Planned> {
+  const found: Planned[] = [];
+  const title = "Compare with what is at AWS";
+  await ui.steps([{ title, run: async () => void found.push(await planMachines(work, options)) }]);
+  const [planned] = found;
+  if (!planned) throw new Error("expected a plan, got none");
+  return planned;
 }
 
 async function plan(work: Work, file: string, options: PlanOptions): Promise<Planned> {

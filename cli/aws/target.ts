@@ -1,6 +1,4 @@
 /** Target `aws`: Terraform makes the machines; from then on they are hosts like any others. */
-import { rm } from "node:fs/promises";
-import { AdminClient } from "../admin-client.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { readRecord } from "../hosts/record.ts";
@@ -8,32 +6,20 @@ import { hostsTarget } from "../hosts/target.ts";
 import { refuseOtherChanges } from "../other-changes.ts";
 import { statePaths } from "../state.ts";
 import { aloneInState } from "../state-alone.ts";
-import type { Change, ChangeContext, DestroyOptions, Finding, Target } from "../target.ts";
+import type { Change, ChangeContext, Finding, Target } from "../target.ts";
 import { plural } from "../tools/format.ts";
-import type { Ui } from "../ui.ts";
 import { confirmChanges } from "./confirm.ts";
 import { renderCost } from "./cost.ts";
+import { destroyMachines } from "./destroy.ts";
 import { awsFindings, checkWayIn } from "./doctor.ts";
 import { waitForMachines } from "./first-start.ts";
 import { keepOutputs, keepStarted, keptOutputs, machinesOf, startedMachines } from "./known-machines.ts";
-import {
-  machinesThere,
-  madeMachines,
-  removedNodes,
-  replacedNodes,
-  restartedMachines,
-} from "./plan-changes.ts";
+import { drainReplaced, leave, withDrained } from "./leaving.ts";
+import { machinesThere, madeMachines, restartedMachines } from "./plan-changes.ts";
 import { refuseLosingData, refuseLosingWayIn, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
-import {
-  applyMachines,
-  forgetPlan,
-  lookAhead,
-  type Planned,
-  planMachines,
-  readOutputs,
-} from "./provision.ts";
+import { applyMachines, compare, forgetPlan, lookAhead, type Planned, readOutputs } from "./provision.ts";
 import { stackSettings } from "./stack-settings.ts";
-import { isBegun, prepare, type Workspace } from "./workspace.ts";
+import { prepare, type Workspace } from "./workspace.ts";
 
 /**
  * @param hosts installs on the machines that there are, and talks to them
@@ -47,7 +33,7 @@ export function awsTarget(hosts: Target, wait = waitForMachines): Target {
     deploy: (config, context) => change({ hosts, wait }, config, context, "deploy"),
     checkScale: (config, nodes, context) => checkScale(hosts, config, nodes, context),
     scale: (config, context) => change({ hosts, wait }, config, context, "scale"),
-    destroy,
+    destroy: destroyMachines,
     isElsewhere: ({ aws }) => aws.state.backend === "s3",
     doctor: (config, fix, signal) => doctor(hosts, config, fix, signal),
   };
@@ -129,68 +115,6 @@ async function refuse({ plan }: Planned, { where, keyFile, state }: Workspace): 
   refuseLosingWayIn(plan);
 }
 
-async function compare(
-  work: Workspace,
-  ui: Ui,
-  options: { readonly destroy?: boolean } = {},
-): Promise<Planned> {
-  const found: Planned[] = [];
-  const title = "Compare with what is at AWS";
-  await ui.steps([{ title, run: async () => void found.push(await planMachines(work, options)) }]);
-  const [planned] = found;
-  if (!planned) throw new Error("expected a plan, got none");
-  return planned;
-}
-
-/**
- * Without a failed request; a machine that takes the place of another starts as a node without history.
- * @returns names of nodes that are drained now
- */
-async function drainReplaced(
-  hosts: Target,
-  config: ClusterConfig,
-  { plan: found }: Planned,
-  { signal }: ChangeContext,
-): Promise<readonly string[]> {
-  const known = await readRecord(statePaths(config.dir, config.name));
-  const replaced = replacedNodes(found).filter((name) => known?.nodes.some((node) => node.name === name));
-  // Where the balancer goes with them there is nobody to drain them for.
-  if (replaced.length === 0 || madeMachines(found).includes("balancer")) return [];
-  await using reached = await hosts.reach(config, signal);
-  const admin = new AdminClient(reached.cluster, signal);
-  for (const name of replaced) await admin.drain(name, false);
-  return replaced;
-}
-
-/** The next deploy drains them again; one that has nothing to replace any more leaves them as an operator's. */
-function withDrained(error: UserError, drained: readonly string[]): UserError {
-  const { message, code, problems, next, cause } = error;
-  return new UserError(message, {
-    ...(code === null ? {} : { code }),
-    problems,
-    next: [
-      ...next,
-      ...drained.map(
-        (name) =>
-          `lbctl nodes ready ${name}   # only if its machine is to stay: it was drained before it was to go`,
-      ),
-    ],
-    cause,
-  });
-}
-
-/** @returns what was changed on the machines that stay; null where nobody goes for good */
-async function leave(
-  hosts: Target,
-  config: ClusterConfig,
-  { plan: found }: Planned,
-  context: ChangeContext,
-): Promise<readonly Change[] | null> {
-  // Where a first deploy stopped half-way nothing was installed that could be drained.
-  const begun = (await keptOutputs(statePaths(config.dir, config.name))) !== null;
-  return begun && removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;
-}
-
 /** Those that this plan makes or starts anew, and those of which no command has seen the end of their first start. */
 async function waitForNew(
   wait: typeof waitForMachines,
@@ -204,6 +128,11 @@ async function waitForNew(
   const started = await startedMachines(work);
   const fresh = all.filter(({ name, identity }) => made.has(name) || !started.has(identity));
   if (fresh.length === 0) return;
+  // Another type stops a machine that was known, and starts it.
+  await keepStarted(
+    work,
+    all.filter((machine) => !fresh.includes(machine)),
+  );
   await ui.steps([
     {
       title: `Wait for ${plural(fresh.length, "machine")}`,
@@ -227,39 +156,6 @@ async function checkScale(
   // Machines of those that come are not there to be looked at.
   const there = (await machinesOf(config)).apps.length;
   await hosts.checkScale(config, Math.min(nodes, there), context);
-}
-
-async function destroy(
-  config: ClusterConfig,
-  { keepData }: DestroyOptions,
-  { ui, signal }: ChangeContext,
-): Promise<boolean> {
-  if (keepData) throw noDataKept();
-  const state = statePaths(config.dir, config.name);
-  const begun = config.aws.state.backend === "s3" || isBegun(state);
-  const needed = begun && (await removeMachines(await prepare(config, signal, "destroy"), ui));
-  await rm(state.dir, { recursive: true, force: true });
-  return needed;
-}
-
-/** @returns false where none was there */
-async function removeMachines(work: Workspace, ui: Ui): Promise<boolean> {
-  const planned = await compare(work, ui, { destroy: true });
-  refuseOtherAccount(planned.plan, work.where);
-  if (planned.needed)
-    await ui.steps([{ title: "Remove every machine", run: (say) => applyMachines(work, say) }]);
-  return planned.needed;
-}
-
-function noDataKept(): UserError {
-  return new UserError(
-    "expected destroy without --keep-data, got it: data on machines goes with the machines",
-    {
-      code: "keep_data_not_possible",
-      exitCode: 2,
-      next: ["lbctl destroy", "docs/aws.md tells how to keep a snapshot of the journal's volume"],
-    },
-  );
 }
 
 /** Before the first deploy there are no hosts to look at. */

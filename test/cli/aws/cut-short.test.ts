@@ -33,6 +33,20 @@ test("so is a balancer that an apply made before it failed", async (t) => {
   assert.deepEqual(bed.waitedFor, ["balancer"]);
 });
 
+test("and machines that were started anew, for another type", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  await bed.installs(2);
+  const { aws } = bed.config(2);
+  const larger = { ...bed.config(2), aws: { ...aws, appType: "t3.large" } };
+  bed.late.add("app1");
+  await assert.rejects(bed.target.deploy(larger, bed.yes), { code: "first_start_failed" });
+  bed.late.clear();
+  bed.waitedFor.length = 0;
+  await bed.target.deploy(larger, bed.yes);
+  assert.deepEqual(bed.waitedFor, ["app1", "app2"]);
+});
+
 test("and every machine where the way to them is another one", async (t) => {
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(1), bed.yes);
