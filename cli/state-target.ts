@@ -1,10 +1,12 @@
 /** Whose a state directory is: what a target has there, and what that leads to, only that target can end. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterConfig } from "./cluster-config.ts";
 import { errorCode, UserError } from "./errors.ts";
-import { readJson, statePaths, writeFileSafely } from "./state.ts";
+import { readJson, type StatePaths, statePaths, writeFileSafely } from "./state.ts";
+
+type Whose = Pick<ClusterConfig, "dir" | "name" | "target">;
 
 /** What Terraform leaves once something may be at AWS, wherever its state is. */
 const APPLIED = ["apply.out", "terraform.tfstate", "errored.tfstate"];
@@ -13,15 +15,26 @@ const APPLIED = ["apply.out", "terraform.tfstate", "errored.tfstate"];
  * @returns gives it back, for a command that ended before anything was begun: there would be nothing to end
  * @throws UserError where another target began something there that is not ended
  */
-export async function claimStateDir({ dir, name, target }: ClusterConfig): Promise<() => Promise<void>> {
+export async function claimStateDir({ dir, name, target }: Whose): Promise<() => Promise<void>> {
   const state = statePaths(dir, name);
-  const file = join(state.dir, "target");
-  const owner = (await ownerIn(file)) ?? (await ownerByWork(state));
-  if (owner !== null && owner !== target) throw otherTarget(name, state.dir, owner, target);
+  const file = claimFile(state);
+  const owner = await refuseOtherTarget({ dir, name, target });
   if (owner === null || !existsSync(file)) await writeFileSafely(file, `${target}\n`);
   return async () => {
     if (owner === null && (await ownerByWork(state)) === null) await rm(file, { force: true });
   };
+}
+
+/**
+ * For a command that begins nothing.
+ * @returns whose the directory is; null: nobody's
+ * @throws UserError where it is another target's
+ */
+export async function refuseOtherTarget({ dir, name, target }: Whose): Promise<string | null> {
+  const state = statePaths(dir, name);
+  const owner = (await ownerIn(claimFile(state))) ?? (await ownerByWork(state));
+  if (owner !== null && owner !== target) throw otherTarget(name, state.dir, owner, target);
+  return owner;
 }
 
 /** What every command has to say where the directory is another target's. */
@@ -44,9 +57,17 @@ async function ownerIn(file: string): Promise<string | null> {
   }
 }
 
-/** By what is there: a mere plan of target aws leaves Terraform's folder, without any of these. */
+/** By what is there: a mere plan of target aws leaves Terraform's folder, without any of these, or empty. */
 async function ownerByWork({ dir, record }: ReturnType<typeof statePaths>): Promise<string | null> {
   const deployed = await readJson<{ readonly target?: string }>(record);
-  const isApplied = APPLIED.some((name) => existsSync(join(dir, "terraform", name)));
+  const isApplied = APPLIED.some((name) => sizeOf(join(dir, "terraform", name)) > 0);
   return deployed?.target ?? (isApplied ? "aws" : null);
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function claimFile({ dir }: Pick<StatePaths, "dir">): string {
+  return join(dir, "target");
 }

@@ -55,10 +55,15 @@ export class Machine extends Construct {
         }),
         tags,
         dependsOn: [...props.after],
-        // It is read at the first start only; a newer Debian is for machines to come. Associating an address changes
-        // what AWS says of associatePublicIpAddress.
+        // Script and key are read at the first start only; a newer Debian is for machines to come. Associating an address
+        // changes what AWS says of associatePublicIpAddress.
         lifecycle: {
-          ignoreChanges: ["user_data", "associate_public_ip_address", ...(images.pinned ? [] : ["ami"])],
+          ignoreChanges: [
+            "user_data",
+            "key_name",
+            "associate_public_ip_address",
+            ...(images.pinned ? [] : ["ami"]),
+          ],
         },
       }),
     );

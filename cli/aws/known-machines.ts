@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
-import type { Machine, Machines } from "../hosts/machines.ts";
+import type { Machines } from "../hosts/machines.ts";
 import { readJson, type StatePaths, statePaths, writeJson } from "../state.ts";
 import { toMachines } from "./machines.ts";
 import type { Outputs } from "./outputs.ts";
@@ -30,31 +30,6 @@ export async function machinesOf(config: ClusterConfig): Promise<Machines> {
   });
 }
 
-/** Whose first start came to its end, seen by the way in that there is: by another way they have to be reached first. */
-export async function startedMachines({ config, state }: Cluster): Promise<ReadonlySet<string>> {
-  const kept = await readJson<Started>(startedFile(state));
-  return new Set(kept?.access === config.aws.access ? kept.identities : []);
-}
-
-export async function keepStarted({ config, state }: Cluster, machines: readonly Machine[]): Promise<void> {
-  const identities = machines.map(({ identity }) => identity);
-  await writeJson(startedFile(state), { access: config.aws.access, identities } satisfies Started);
-}
-
-interface Cluster {
-  readonly config: ClusterConfig;
-  readonly state: StatePaths;
-}
-
-interface Started {
-  readonly access: ClusterConfig["aws"]["access"];
-  readonly identities: readonly string[];
-}
-
 function file(state: StatePaths): string {
   return join(terraformDir(state), "outputs.json");
-}
-
-function startedFile(state: StatePaths): string {
-  return join(terraformDir(state), "started.json");
 }

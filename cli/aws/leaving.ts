@@ -46,14 +46,19 @@ export function withDrained(error: UserError, drained: readonly string[]): UserE
   });
 }
 
-/** @returns what was changed on the machines that stay; null where nobody goes for good */
+/**
+ * @param up until the machines that stay are up
+ * @returns what was changed on the machines that stay; null where nobody goes for good
+ */
 export async function leave(
-  hosts: Target,
+  { hosts, up }: { readonly hosts: Target; readonly up: () => Promise<void> },
   config: ClusterConfig,
   { plan: found }: Planned,
   context: ChangeContext,
 ): Promise<readonly Change[] | null> {
-  // Where a first deploy stopped half-way nothing was installed that could be drained.
+  // Where a first apply stopped half-way nothing was installed that could be drained.
   const begun = (await keptOutputs(statePaths(config.dir, config.name))) !== null;
-  return begun && removedNodes(found).length > 0 ? await hosts.scale(config, context) : null;
+  if (!begun || removedNodes(found).length === 0) return null;
+  await up();
+  return await hosts.scale(config, context);
 }

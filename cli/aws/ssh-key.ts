@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { execa } from "execa";
 import { errorCode, UserError } from "../errors.ts";
 
-const PUBLIC_HALF = /^(ssh|ecdsa|sk)-\S+\s+AAAA\S+/;
+const PUBLIC_HALF = /^(ssh|ecdsa|sk)-\S+\s+AAAA\S+(\s.*)?$/;
 
 /**
  * @returns the public half, in OpenSSH's one-line form
@@ -18,7 +18,7 @@ export async function ensureKey(file: string, cluster: string): Promise<string> 
   const kept = await readOrNull(`${file}.pub`);
   const derived = await keygen(["-y", "-P", "", "-f", file]).catch((error: unknown) => {
     // It is for an agent, then, which knows it by its public half.
-    const locked = error instanceof UserError && /passphrase/i.test(error.problems.join());
+    const locked = error instanceof UserError && /incorrect passphrase supplied/.test(error.problems.join());
     if (locked && kept !== null && PUBLIC_HALF.test(kept)) return kept;
     throw error;
   });
@@ -27,6 +27,11 @@ export async function ensureKey(file: string, cluster: string): Promise<string> 
   // For people; nothing needs it, and the folder may be mounted for reading.
   await writeFile(`${file}.pub`, `${derived}\n`, { mode: 0o600 }).catch(() => undefined);
   return derived;
+}
+
+/** @returns that of a key which is there and can be read; null: there is none that could be told */
+export async function knownKey(file: string): Promise<string | null> {
+  return existsSync(file) ? await ensureKey(file, "").catch(() => null) : null;
 }
 
 /** A copy has what its copier gave it, and ssh takes none that others may read. */

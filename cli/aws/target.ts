@@ -3,9 +3,10 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { readRecord } from "../hosts/record.ts";
 import { hostsTarget } from "../hosts/target.ts";
+import { lockCluster } from "../lock.ts";
 import { refuseOtherChanges } from "../other-changes.ts";
-import { statePaths } from "../state.ts";
-import { aloneInState } from "../state-alone.ts";
+import { makeStateDir, statePaths } from "../state.ts";
+import { refuseOtherTarget } from "../state-target.ts";
 import type { Change, ChangeContext, Finding, Target } from "../target.ts";
 import { plural } from "../tools/format.ts";
 import { confirmChanges } from "./confirm.ts";
@@ -13,12 +14,13 @@ import { renderCost } from "./cost.ts";
 import { destroyMachines } from "./destroy.ts";
 import { awsFindings, checkWayIn } from "./doctor.ts";
 import { waitForMachines } from "./first-start.ts";
-import { keepOutputs, keepStarted, keptOutputs, machinesOf, startedMachines } from "./known-machines.ts";
+import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
 import { drainReplaced, leave, withDrained } from "./leaving.ts";
-import { machinesThere, madeMachines, restartedMachines } from "./plan-changes.ts";
+import { machinesThere, madeMachines, removedNodes } from "./plan-changes.ts";
 import { refuseLosingData, refuseLosingWayIn, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
 import { applyMachines, compare, forgetPlan, lookAhead, type Planned, readOutputs } from "./provision.ts";
 import { stackSettings } from "./stack-settings.ts";
+import { expectStarts, waitUntilUp } from "./started.ts";
 import { prepare, type Workspace } from "./workspace.ts";
 
 /**
@@ -51,16 +53,18 @@ async function plan(
   config: ClusterConfig,
   context: ChangeContext,
 ): Promise<readonly Change[]> {
+  const state = statePaths(config.dir, config.name);
+  await makeStateDir(state);
   // It writes where a deploy does: configuration, output, what is known of machines.
-  return await aloneInState(config, "plan", async (state) => {
-    const work = await prepare(config, context.signal);
-    const planned = await look(work);
-    await refuse(planned, work);
-    await learnFrom(planned, work, false);
-    // What is to be installed on machines that are not there yet, nobody can ask.
-    const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(state)) !== null;
-    return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
-  });
+  using _lock = lockCluster(state, "plan");
+  await refuseOtherTarget(config);
+  const work = await prepare(config, context.signal);
+  const planned = await look(work);
+  await refuse(planned, work);
+  await learnFrom(planned, work, false);
+  // What is to be installed on machines that are not there yet, nobody can ask.
+  const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(state)) !== null;
+  return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
 }
 
 /** A state that is here is nobody else's; one in S3 may be a colleague's at this moment. */
@@ -87,7 +91,11 @@ async function change(
     await context.begin?.();
     await learnFrom(planned, work, true);
     drained = await drainReplaced(hosts, config, planned, context);
-    left = await leave(hosts, config, planned, context);
+    // Those that stay are installed on.
+    const without = [...madeMachines(planned.plan), ...removedNodes(planned.plan)];
+    const up = () => waitUntilUp(wait, work, context, without);
+    left = await leave({ hosts, up }, config, planned, context);
+    await expectStarts(work, planned.plan);
   } catch (error) {
     await forgetPlan(work);
     throw error;
@@ -99,7 +107,7 @@ async function change(
     });
     await learn(work);
   } else await forgetPlan(work);
-  await waitForNew(wait, work, planned, context);
+  await waitUntilUp(wait, work, context);
   // Those that went were the last of it: what stays was installed when they left.
   const done = how === "scale" && left !== null && madeMachines(planned.plan).length === 0;
   return [...planned.changes, ...(left ?? []), ...(done ? [] : await hosts[how](config, context))];
@@ -108,39 +116,10 @@ async function change(
 /** @throws UserError where the cluster, its data or the way in would be lost */
 async function refuse({ plan }: Planned, { where, keyFile, state }: Workspace): Promise<void> {
   refuseOtherAccount(plan, where);
-  // Another key replaces every machine: that would be called a loss of data.
   refuseOtherKey(plan, keyFile);
   const { nodes = [] } = (await readRecord(state)) ?? {};
   refuseLosingData(plan, new Set(nodes.map(({ address }) => address)));
   refuseLosingWayIn(plan);
-}
-
-/** Those that this plan makes or starts anew, and those of which no command has seen the end of their first start. */
-async function waitForNew(
-  wait: typeof waitForMachines,
-  work: Workspace,
-  { plan: found }: Planned,
-  { ui, signal }: ChangeContext,
-): Promise<void> {
-  const made = new Set([...madeMachines(found), ...restartedMachines(found)]);
-  const machines = await machinesOf(work.config);
-  const all = [machines.balancer, ...machines.apps];
-  const started = await startedMachines(work);
-  const fresh = all.filter(({ name, identity }) => made.has(name) || !started.has(identity));
-  if (fresh.length === 0) return;
-  // Another type stops a machine that was known, and starts it.
-  await keepStarted(
-    work,
-    all.filter((machine) => !fresh.includes(machine)),
-  );
-  await ui.steps([
-    {
-      title: `Wait for ${plural(fresh.length, "machine")}`,
-      run: (say) =>
-        wait({ machines: fresh, all: machines, state: work.state, where: work.where, signal }, say),
-    },
-  ]);
-  await keepStarted(work, all);
 }
 
 async function checkScale(
@@ -151,6 +130,7 @@ async function checkScale(
 ): Promise<void> {
   const work = await prepare(config, context.signal);
   const planned = await look(work);
+  await refuse(planned, work);
   refuseOtherChanges(planned.changes);
   await learnFrom(planned, work, false);
   // Machines of those that come are not there to be looked at.
@@ -170,7 +150,7 @@ async function doctor(
 }
 
 /**
- * Before an apply: where an earlier one stopped half-way, what was known before that stays.
+ * Where the first apply stopped half-way, what was known before that stays.
  * @param sure nobody else was at the state: where the plan found nothing, nothing is there
  */
 async function learnFrom({ plan: found }: Planned, { state }: Workspace, sure: boolean): Promise<void> {

@@ -10,7 +10,7 @@ import type { ClusterConfig } from "../cluster-config.ts";
 import { errorCode } from "../errors.ts";
 import { infraFile } from "../package.ts";
 import { readJson, type StatePaths, statePaths, writeFileSafely } from "../state.ts";
-import { ensureKey } from "./ssh-key.ts";
+import { ensureKey, knownKey } from "./ssh-key.ts";
 import { stackSettings } from "./stack-settings.ts";
 import { findTerraform, oldestFor, runTerraform, type Terraform } from "./terraform.ts";
 import { initArgs, UNSAVED_STATE } from "./terraform-argv.ts";
@@ -31,7 +31,7 @@ const LOCK_FILE = ".terraform.lock.hcl";
 /** Unless it is in S3. */
 const STATE_FILE = "terraform.tfstate";
 
-/** In its form, for Terraform to take the configuration; nothing is made of it. */
+/** In its form, for Terraform to take the configuration: to destroy, nobody needs the key. */
 const NO_KEY = "ssh-ed25519 AAAA";
 
 export function terraformDir(state: StatePaths): string {
@@ -59,7 +59,8 @@ export async function prepare(
   const dir = terraformDir(state);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const key = keyFile(state);
-  const publicKey = command === "destroy" ? NO_KEY : await ensureKey(key, config.name);
+  const publicKey =
+    command === "destroy" ? ((await knownKey(key)) ?? NO_KEY) : await ensureKey(key, config.name);
   const settings = stackSettings(config, publicKey);
   await writeFileSafely(join(dir, "main.tf.json"), (await loadInfra()).synthesize(settings));
   const { region, profile } = config.aws;

@@ -2,8 +2,9 @@
 import { type AuditEntry, audit } from "../audit.ts";
 import type { ClusterConfig } from "../cluster-config.ts";
 import { messageOf } from "../errors.ts";
-import { statePaths } from "../state.ts";
-import { aloneInState } from "../state-alone.ts";
+import { lockCluster } from "../lock.ts";
+import { makeStateDir, statePaths } from "../state.ts";
+import { claimStateDir } from "../state-target.ts";
 import { targetOf } from "../targets.ts";
 
 /** @param command as the user would write it: `scale --nodes 7` */
@@ -12,9 +13,16 @@ export async function changeAlone<T>(
   command: string,
   change: () => Promise<T>,
 ): Promise<T> {
-  return await aloneInState(config, command, (state) =>
-    audited((entry) => audit(state, { command, ...entry }), change),
-  );
+  const state = statePaths(config.dir, config.name);
+  await makeStateDir(state);
+  using _lock = lockCluster(state, command);
+  const giveBack = await claimStateDir(config);
+  try {
+    return await audited((entry) => audit(state, { command, ...entry }), change);
+  } catch (error) {
+    await giveBack();
+    throw error;
+  }
 }
 
 /** Without the lock: for what the balancer itself does at once. Kept where the cluster is, too. */

@@ -74,10 +74,10 @@ everyCluster(({ stack, architecture }) => {
     }
   });
 
-  test("a newer Debian, or another way to start, replaces no machine that runs; nothing else holds it or comes first", () => {
+  test("a newer Debian, another way to start, or a key pair that was made again replaces no machine that runs; nothing else holds it or comes first", () => {
     for (const instance of instances(stack)) {
       assert.deepEqual(lifecycle(instance), {
-        ignore_changes: ["user_data", "associate_public_ip_address", "ami"],
+        ignore_changes: ["user_data", "key_name", "associate_public_ip_address", "ami"],
       });
     }
   });
@@ -124,7 +124,11 @@ test("an image that is named is used as it is, and followed", () => {
   assert.equal(stack.data.aws_ami, undefined);
   for (const instance of instances(stack)) {
     assert.equal(instance.ami, "ami-0123456789abcdef0");
-    assert.deepEqual(lifecycle(instance).ignore_changes, ["user_data", "associate_public_ip_address"]);
+    assert.deepEqual(lifecycle(instance).ignore_changes, [
+      "user_data",
+      "key_name",
+      "associate_public_ip_address",
+    ]);
   }
 });
 

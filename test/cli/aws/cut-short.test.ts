@@ -4,59 +4,6 @@ import { test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
 import { bedOf } from "./bed.ts";
 
-test("machines of which no command saw the end of their first start are waited for again", async (t) => {
-  const bed = await bedOf(t);
-  bed.late.add("app2");
-  await assert.rejects(bed.target.deploy(bed.config(2), bed.yes), { code: "first_start_failed" });
-  bed.late.clear();
-  bed.waitedFor.length = 0;
-  await bed.target.deploy(bed.config(2), bed.yes);
-  assert.deepEqual(bed.waitedFor.splice(0), ["balancer", "app1", "app2"]);
-  await bed.target.deploy(bed.config(2), bed.yes);
-  assert.deepEqual(bed.waitedFor, []);
-});
-
-test("so is a balancer that an apply made before it failed", async (t) => {
-  const bed = await bedOf(t);
-  await bed.target.deploy(bed.config(2), bed.yes);
-  await bed.installs(2);
-  await bed.changeState((state) => void delete state["aws_instance.balancer"]);
-  bed.env({
-    STAND_IN_FAILS: "aws_volume_attachment.journal",
-    STAND_IN_SAYS: "api error InternalError: later",
-  });
-  await bed.changeState((state) => void delete state["aws_volume_attachment.journal"]);
-  await assert.rejects(bed.target.deploy(bed.config(2), bed.yes), { code: "terraform_failed" });
-  bed.env({ STAND_IN_FAILS: "" });
-  bed.waitedFor.length = 0;
-  await bed.target.deploy(bed.config(2), bed.yes);
-  assert.deepEqual(bed.waitedFor, ["balancer"]);
-});
-
-test("and machines that were started anew, for another type", async (t) => {
-  const bed = await bedOf(t);
-  await bed.target.deploy(bed.config(2), bed.yes);
-  await bed.installs(2);
-  const { aws } = bed.config(2);
-  const larger = { ...bed.config(2), aws: { ...aws, appType: "t3.large" } };
-  bed.late.add("app1");
-  await assert.rejects(bed.target.deploy(larger, bed.yes), { code: "first_start_failed" });
-  bed.late.clear();
-  bed.waitedFor.length = 0;
-  await bed.target.deploy(larger, bed.yes);
-  assert.deepEqual(bed.waitedFor, ["app1", "app2"]);
-});
-
-test("and every machine where the way to them is another one", async (t) => {
-  const bed = await bedOf(t);
-  await bed.target.deploy(bed.config(1), bed.yes);
-  bed.waitedFor.length = 0;
-  const { aws } = bed.config(1);
-  const ssh = { ...aws, access: "ssh" as const, adminAddresses: ["192.0.2.0/24"] };
-  await bed.target.deploy({ ...bed.config(1), aws: ssh }, bed.yes);
-  assert.deepEqual(bed.waitedFor, ["balancer", "app1"]);
-});
-
 test("a first deploy that stopped while every node was being made goes on: none of them holds anything", async (t) => {
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(2), bed.yes);

@@ -123,6 +123,36 @@ test("a plan leaves a state directory free for another target; one of another ta
   await assert.rejects(claimStateDir({ ...config, target: "local" }), { code: "other_target" });
 });
 
+test("a destroy that is refused leaves the configuration with the machines' key: Terraform may be used by hand", async (t) => {
+  const bed = await bedOf(t);
+  const config = bed.config(1);
+  await bed.target.deploy(config, bed.yes);
+  const file = join(stateOf(config).dir, "terraform/main.tf.json");
+  const before = await readFile(file, "utf8");
+  bed.env({ STAND_IN_OTHER_ACCOUNT: "yes" });
+  await assert.rejects(bed.target.destroy(config, { keepData: false }, bed.yes));
+  assert.equal(await readFile(file, "utf8"), before);
+});
+
+test("a key pair that is gone at AWS is made again, for the same key", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(1), bed.yes);
+  await bed.changeState((state) => void delete state["aws_key_pair.admin"]);
+  const changes = await bed.target.deploy(bed.config(1), bed.yes);
+  assert.deepEqual(
+    changes.map(({ action, what }) => `${action} ${what}`),
+    ["create aws_key_pair.admin"],
+  );
+});
+
+test("what a plan that was killed leaves claims nothing: an empty state, and no apply", async (t) => {
+  const bed = await bedOf(t);
+  const config = bed.config(1);
+  await bed.target.plan(config, bed.yes);
+  await writeFile(join(stateOf(config).dir, "terraform/terraform.tfstate"), "");
+  await (await claimStateDir({ ...config, target: "local" }))();
+});
+
 suite("with the state in S3, from another checkout", () => {
   test("without the machines' key: deploy, scale and plan are refused, and no machine gets another", async (t) => {
     const bed = await bedOf(t, S3);
@@ -130,15 +160,8 @@ suite("with the state in S3, from another checkout", () => {
     await bed.anotherCheckout();
     for (const how of ["deploy", "scale", "plan"] as const)
       await assert.rejects(bed.target[how](bed.config(1), bed.yes), { code: "ssh_key_differs" });
+    await assert.rejects(bed.target.checkScale(bed.config(1), 2, bed.yes), { code: "ssh_key_differs" });
     assert.equal((await bed.left()).filter((address) => address === "aws_instance.app1").length, 1);
-  });
-
-  test("the key is what is named where it is another one, not the machines that it would replace", async (t) => {
-    const bed = await bedOf(t, S3);
-    await bed.target.deploy(bed.config(1), bed.yes);
-    await bed.installs(1);
-    await rm(join(stateOf(bed.config(1)).dir, "ssh"), { recursive: true });
-    await assert.rejects(bed.target.deploy(bed.config(1), bed.yes), { code: "ssh_key_differs" });
   });
 
   test("destroy asks nothing of the key, whatever it is", async (t) => {

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { ensureKey } from "../../../cli/aws/ssh-key.ts";
+import { ensureKey, knownKey } from "../../../cli/aws/ssh-key.ts";
 import { UserError } from "../../../cli/errors.ts";
 import { tempFolder } from "../../support/temp-folder.ts";
 
@@ -71,8 +71,12 @@ test("a key with a passphrase is for an agent: its public half is what stands be
   const made = await ensureKey(file, "shop");
   execFileSync("ssh-keygen", ["-q", "-p", "-P", "", "-N", "secret", "-f", file]);
   assert.equal(await ensureKey(file, "shop"), made);
-  rmSync(`${file}.pub`);
-  await assert.rejects(ensureKey(file, "shop"), { code: "ssh_keygen_failed" });
+  for (const wrong of [null, "no key\n", `${made}\n${made}\n`]) {
+    if (wrong === null) rmSync(`${file}.pub`);
+    else writeFileSync(`${file}.pub`, wrong);
+    await assert.rejects(ensureKey(file, "shop"), { code: "ssh_keygen_failed" });
+  }
+  assert.equal(await knownKey(file), null);
 });
 
 test("a public half is its key's however its parts are set apart", async (t) => {
