@@ -83,6 +83,10 @@ export async function bedOf(t: TestContext, yaml = "") {
       const { apps } = await machinesOf(config(nodes));
       await writeJson(state.record, awsRecord(nodesFor(config(nodes), { nodes: [] }, apps)));
     },
+    /** With the state in S3: from another checkout, so that nothing here has changed. */
+    destroyedElsewhere: async () => {
+      for (const name of ["shop-state.tfstate", "shop-state.tfstate.outputs"]) await rm(join(dir, name));
+    },
     anotherCheckout: async () => {
       await rm(state.dir, { recursive: true });
       await makeStateDir(state);

@@ -172,6 +172,18 @@ suite("with the state in S3, from another checkout", () => {
     assert.deepEqual(await bed.left(), []);
   });
 
+  test("a cluster that was destroyed from there is forgotten here: nobody drains its nodes", async (t) => {
+    const bed = await bedOf(t, S3);
+    await bed.target.deploy(bed.config(3), bed.yes);
+    await bed.destroyedElsewhere();
+    bed.env({ STAND_IN_FAILS: "aws_instance.app1", STAND_IN_SAYS: "api error InternalError: later" });
+    await assert.rejects(bed.target.deploy(bed.config(3), bed.yes), { code: "terraform_failed" });
+    bed.env({ STAND_IN_FAILS: "" });
+    bed.installed.length = 0;
+    await bed.target.deploy(bed.config(2), bed.yes);
+    assert.deepEqual(bed.installed, ["deploy i-app1-2 i-app2-2"]);
+  });
+
   test("destroy needs no key, and leaves nothing", async (t) => {
     const bed = await bedOf(t, S3);
     await bed.target.deploy(bed.config(2), bed.yes);
