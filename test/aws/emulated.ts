@@ -193,10 +193,10 @@ function context(
   return { ui, signal, verbose: false, yes: true };
 }
 
-/** A call that the emulator lacks would be tried for minutes. */
+/** A call that the emulator lacks would be tried for minutes; one that it drops while the machine is busy, never again by 1. */
 async function retrySeldom(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
-  const text = JSON.stringify({ provider: { aws: { max_retries: 1 } } });
+  const text = JSON.stringify({ provider: { aws: { max_retries: 3 } } });
   await writeFile(join(dir, "retries_override.tf.json"), text);
 }
 
