@@ -61,6 +61,8 @@ export class ClusterStack extends TerraformStack {
         address: balancer.address,
       },
       nodes: Object.fromEntries(nodes),
+      // For whoever comes with another key: of the pair itself nothing is left once somebody removed it.
+      public_key: settings.publicKey,
     });
   }
 

@@ -5,8 +5,7 @@ import { UserError } from "../errors.ts";
 import { readRecord } from "../hosts/record.ts";
 import { statePaths } from "../state.ts";
 import type { Change, ChangeContext, Target } from "../target.ts";
-import { keptOutputs } from "./known-machines.ts";
-import { madeMachines, removedNodes, replacedNodes } from "./plan-changes.ts";
+import { machinesThere, madeMachines, removedNodes, replacedNodes } from "./plan-changes.ts";
 import type { Planned } from "./provision.ts";
 
 /**
@@ -56,9 +55,8 @@ export async function leave(
   { plan: found }: Planned,
   context: ChangeContext,
 ): Promise<readonly Change[] | null> {
-  // Where a first apply stopped half-way nothing was installed that could be drained.
-  const begun = (await keptOutputs(statePaths(config.dir, config.name))) !== null;
-  if (!begun || removedNodes(found).length === 0) return null;
+  // Where no apply has come to its end nothing was installed that could be drained.
+  if (machinesThere(found) === null || removedNodes(found).length === 0) return null;
   await up();
   return await hosts.scale(config, context);
 }

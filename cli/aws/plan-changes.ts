@@ -72,6 +72,13 @@ export function removedNodes(plan: PlanJson): string[] {
   );
 }
 
+/** Addresses of what would come, in the place of another or not. */
+export function madeResources(plan: PlanJson): string[] {
+  return managed(plan)
+    .filter(({ change }) => change.actions.includes("create"))
+    .map(({ address }) => address);
+}
+
 /** Nodes whose machine would be another one. */
 export function replacedNodes(plan: PlanJson): string[] {
   return machines(plan, (actions) => actions.includes("delete") && actions.includes("create")).filter(isNode);
@@ -80,12 +87,12 @@ export function replacedNodes(plan: PlanJson): string[] {
 /**
  * Machines that there are as the plan found them: what the last whole apply said, and of each that somebody replaced by
  * Terraform alone since (`-target`, which leaves outputs as they are) what is there now.
- * @returns null where nothing has been made yet
- * @throws UserError where an apply stopped half-way
+ * @returns null where no apply has come to its end yet: a later one that fails leaves the outputs of before
  */
 export function machinesThere(plan: PlanJson): Outputs | null {
-  const said = Object.entries(plan.output_changes ?? {}).filter(([, { before }]) => before !== null);
-  const outputs = toOutputs(Object.fromEntries(said.map(([name, { before }]) => [name, { value: before }])));
+  const { balancer, nodes } = plan.output_changes ?? {};
+  if (!balancer?.before || !nodes?.before) return null;
+  const outputs = toOutputs({ balancer: { value: balancer.before }, nodes: { value: nodes.before } });
   if (outputs === null) return null;
   const there = new Map(
     managed(plan)

@@ -2,16 +2,20 @@
 import { dirname } from "node:path";
 import { AGENT } from "../../infra/user-data.ts";
 import { UserError } from "../errors.ts";
-import { plural } from "../tools/format.ts";
+import { plural, shellWord } from "../tools/format.ts";
 import { profileFlag } from "./cli-flags.ts";
 import {
   isMachine,
   isNode,
+  machinesThere,
+  madeResources,
   managed,
   type PlanJson,
   planChanges,
   type ResourceChange,
+  removedNodes,
 } from "./plan-changes.ts";
+import { keyOf } from "./ssh-key.ts";
 import type { Where } from "./terraform-errors.ts";
 
 const JOURNAL = "aws_ebs_volume.journal";
@@ -71,19 +75,44 @@ export function refuseOtherAccount(
 
 /**
  * AWS puts the key on a machine when it makes it, and never again: with another one nobody would reach them all.
+ * @param publicKey of the key that is here
  * @throws UserError where machines are there that have another key
  */
-export function refuseOtherKey(plan: PlanJson, file: string): void {
+export function refuseOtherKey(plan: PlanJson, publicKey: string, file: string): void {
   const there = managed(plan).filter(({ change }) => change.before !== null);
-  const other = there.some(
-    ({ type, change }) => type === "aws_key_pair" && change.actions.includes("create"),
-  );
-  if (!other || !there.some(isMachine)) return;
+  if (!there.some(isMachine)) return;
+  // The outputs tell of the last whole apply; without one, whether the pair would be another.
+  const known = plan.output_changes?.public_key?.before;
+  const isOther =
+    typeof known === "string"
+      ? keyOf(known) !== keyOf(publicKey)
+      : there.some(({ type, change }) => type === "aws_key_pair" && change.actions.includes("create"));
+  if (!isOther) return;
+  const dir = dirname(file);
   throw new UserError(`expected the key that the cluster's machines know, got another one (${file})`, {
     code: "ssh_key_differs",
     next: [
-      `copy ${dirname(file)} from where the cluster was deployed, over the one here; then the same command again`,
+      `mv ${shellWord(dir)} ${shellWord(`${dir}.other`)}   # and copy this folder from where the cluster was deployed; then the same command again`,
       "lbctl destroy needs no key",
+    ],
+  });
+}
+
+/**
+ * Those that stay are installed on before the apply, while those that go are drained: nothing may wait for that apply.
+ * @param wanted nodes
+ * @throws UserError where a plan takes nodes of the cluster away, and makes something
+ */
+export function refuseFewerAndMore(plan: PlanJson, wanted: number): void {
+  const there = machinesThere(plan);
+  const making = madeResources(plan);
+  if (there === null || making.length === 0 || removedNodes(plan).length === 0) return;
+  throw new UserError("expected fewer nodes, and nothing else to be made, got both", {
+    code: "aws_fewer_nodes_alone",
+    problems: making.map((address) => `create ${address}`),
+    next: [
+      `set nodes: ${there.nodes.length} in lbctl.yaml, as it was; then lbctl deploy   # makes what is missing`,
+      `lbctl scale --nodes ${wanted}`,
     ],
   });
 }

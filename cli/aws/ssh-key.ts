@@ -49,7 +49,7 @@ async function make(file: string, cluster: string): Promise<void> {
 }
 
 /** Kind and key, without the comment. */
-function keyOf(publicHalf: string): string {
+export function keyOf(publicHalf: string): string {
   return publicHalf.split(/\s+/, 2).join(" ");
 }
 

@@ -5,14 +5,17 @@ import type { Machine } from "../hosts/machines.ts";
 import { readJson, writeJson } from "../state.ts";
 import type { ChangeContext } from "../target.ts";
 import { plural } from "../tools/format.ts";
+import type { Place } from "./cli-flags.ts";
 import type { waitForMachines } from "./first-start.ts";
 import { keptOutputs, machinesOf } from "./known-machines.ts";
 import { madeMachines, type PlanJson, restartedMachines } from "./plan-changes.ts";
 import { terraformDir, type Workspace } from "./workspace.ts";
 
-type Work = Pick<Workspace, "config" | "state" | "where">;
+interface Work extends Pick<Workspace, "config" | "state"> {
+  readonly where: Place;
+}
 
-/** @param without names of machines that need not be up: they go, or are to come */
+/** @param without names of machines that need not be up: they go */
 export async function waitUntilUp(
   wait: typeof waitForMachines,
   work: Work,

@@ -1,5 +1,5 @@
 /** Target `aws`: Terraform makes the machines; from then on they are hosts like any others. */
-import type { ClusterConfig } from "../cluster-config.ts";
+import { type ClusterConfig, DEFAULT_NODES } from "../cluster-config.ts";
 import { UserError } from "../errors.ts";
 import { readRecord } from "../hosts/record.ts";
 import { hostsTarget } from "../hosts/target.ts";
@@ -17,7 +17,13 @@ import { waitForMachines } from "./first-start.ts";
 import { keepOutputs, keptOutputs, machinesOf } from "./known-machines.ts";
 import { drainReplaced, leave, withDrained } from "./leaving.ts";
 import { machinesThere, madeMachines, removedNodes } from "./plan-changes.ts";
-import { refuseLosingData, refuseLosingWayIn, refuseOtherAccount, refuseOtherKey } from "./plan-refusals.ts";
+import {
+  refuseFewerAndMore,
+  refuseLosingData,
+  refuseLosingWayIn,
+  refuseOtherAccount,
+  refuseOtherKey,
+} from "./plan-refusals.ts";
 import { applyMachines, compare, forgetPlan, lookAhead, type Planned, readOutputs } from "./provision.ts";
 import { stackSettings } from "./stack-settings.ts";
 import { expectStarts, waitUntilUp } from "./started.ts";
@@ -35,6 +41,7 @@ export function awsTarget(hosts: Target, wait = waitForMachines): Target {
     deploy: (config, context) => change({ hosts, wait }, config, context, "deploy"),
     checkScale: (config, nodes, context) => checkScale(hosts, config, nodes, context),
     scale: (config, context) => change({ hosts, wait }, config, context, "scale"),
+    rollback: (config, context) => rollback({ hosts, wait }, config, context),
     destroy: destroyMachines,
     isElsewhere: ({ aws }) => aws.state.backend === "s3",
     doctor: (config, fix, signal) => doctor(hosts, config, fix, signal),
@@ -92,8 +99,7 @@ async function change(
     await learnFrom(planned, work, true);
     drained = await drainReplaced(hosts, config, planned, context);
     // Those that stay are installed on.
-    const without = [...madeMachines(planned.plan), ...removedNodes(planned.plan)];
-    const up = () => waitUntilUp(wait, work, context, without);
+    const up = () => waitUntilUp(wait, work, context, removedNodes(planned.plan));
     left = await leave({ hosts, up }, config, planned, context);
     await expectStarts(work, planned.plan);
   } catch (error) {
@@ -114,12 +120,27 @@ async function change(
 }
 
 /** @throws UserError where the cluster, its data or the way in would be lost */
-async function refuse({ plan }: Planned, { where, keyFile, state }: Workspace): Promise<void> {
+async function refuse(
+  { plan }: Planned,
+  { config, where, publicKey, keyFile, state }: Workspace,
+): Promise<void> {
   refuseOtherAccount(plan, where);
-  refuseOtherKey(plan, keyFile);
+  refuseOtherKey(plan, publicKey, keyFile);
   const { nodes = [] } = (await readRecord(state)) ?? {};
   refuseLosingData(plan, new Set(nodes.map(({ address }) => address)));
   refuseLosingWayIn(plan);
+  refuseFewerAndMore(plan, config.nodes ?? DEFAULT_NODES);
+}
+
+/** Terraform has no part in it; machines that have not come up are waited for all the same. */
+async function rollback(
+  { hosts, wait }: Installer,
+  config: ClusterConfig,
+  context: ChangeContext,
+): Promise<readonly Change[]> {
+  const state = statePaths(config.dir, config.name);
+  await waitUntilUp(wait, { config, state, where: config.aws }, context);
+  return await hosts.rollback(config, context);
 }
 
 async function checkScale(
@@ -149,17 +170,10 @@ async function doctor(
   return [...(await awsFindings(config, signal)), ...(made ? await hosts.doctor(config, fix, signal) : [])];
 }
 
-/**
- * Where the first apply stopped half-way, what was known before that stays.
- * @param sure nobody else was at the state: where the plan found nothing, nothing is there
- */
+/** @param sure nobody else was at the state: where the plan found nothing, nothing is there */
 async function learnFrom({ plan: found }: Planned, { state }: Workspace, sure: boolean): Promise<void> {
-  try {
-    const outputs = machinesThere(found);
-    if (outputs !== null || sure) await keepOutputs(state, outputs);
-  } catch (error) {
-    if (!(error instanceof UserError) || error.code !== "outputs_incomplete") throw error;
-  }
+  const outputs = machinesThere(found);
+  if (outputs !== null || sure) await keepOutputs(state, outputs);
 }
 
 /** Kept for whoever asks later without Terraform. */

@@ -24,6 +24,8 @@ export interface Workspace {
   readonly where: Where;
   /** Of the machines' user; 0600. */
   readonly keyFile: string;
+  /** Its public half; where it is to destroy, perhaps nobody's. */
+  readonly publicKey: string;
   readonly signal: AbortSignal;
 }
 
@@ -77,7 +79,7 @@ export async function prepare(
     throw terraformError("get ready", [], ran.stderr || ran.stdout, where);
   }
   await saveState({ terraform, where, signal });
-  return { config, state, terraform, where, keyFile: key, signal };
+  return { config, state, terraform, where, keyFile: key, publicKey, signal };
 }
 
 /** CDKTF and its bindings are in one file of their own, which nothing else loads. */

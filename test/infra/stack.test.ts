@@ -13,7 +13,7 @@ everyCluster(({ stack, nodes, state }) => {
     assert.deepEqual(Object.keys(resourcesOf(stack, "aws_instance")), ["balancer", ...nodes]);
   });
 
-  test("outputs name each machine and the balancer's elastic address", () => {
+  test("outputs name each machine, the balancer's elastic address and the key that machines are made with", () => {
     const machine = (name: string) => ({
       instance_id: ref(`aws_instance.${name}.id`),
       private_ip: ref(`aws_instance.${name}.private_ip`),
@@ -21,6 +21,7 @@ everyCluster(({ stack, nodes, state }) => {
     assert.deepEqual(stack.output, {
       balancer: { value: { ...machine("balancer"), address: ref("aws_eip.balancer.public_ip") } },
       nodes: { value: Object.fromEntries(nodes.map((name) => [name, machine(name)])) },
+      public_key: { value: stack.resource.aws_key_pair?.admin?.public_key },
     });
   });
 

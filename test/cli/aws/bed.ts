@@ -106,6 +106,7 @@ async function installer(t: TestContext, said: string[]): Promise<Target> {
     plan: (config) => note("plan", config),
     deploy: (config) => note("deploy", config),
     scale: (config) => note(`scale to ${config.nodes}`, config),
+    rollback: (config) => note("rollback", config),
     checkScale: async (_, nodes) => void said.push(`checkScale ${nodes}`),
     reach: (config) => balancerOf(t, config, said),
   };

@@ -1,7 +1,7 @@
 /** Another checkout, another account, another machine, another version: whoever goes on with a cluster. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { suite, test } from "node:test";
 import { UserError } from "../../../cli/errors.ts";
@@ -142,6 +142,40 @@ test("a key pair that is gone at AWS is made again, for the same key", async (t)
   assert.deepEqual(
     changes.map(({ action, what }) => `${action} ${what}`),
     ["create aws_key_pair.admin"],
+  );
+});
+
+test("another key is refused also where the pair is gone, or is that other key's by Terraform alone", async (t) => {
+  const bed = await bedOf(t);
+  const config = bed.config(2);
+  await bed.target.deploy(config, bed.yes);
+  const ssh = join(stateOf(config).dir, "ssh");
+  await rename(ssh, `${ssh}.first`);
+  const refused = async () => {
+    for (const how of ["deploy", "scale", "plan"] as const)
+      await assert.rejects(bed.target[how](config, bed.yes), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.equal(error.code, "ssh_key_differs");
+        assert.match(error.next.join("\n"), /^mv .*ssh.* .*ssh\.other/);
+        return true;
+      });
+  };
+  await bed.changeState((state) => void delete state["aws_key_pair.admin"]);
+  await refused();
+  // As by an apply of one machine here: the configuration of the plan that was refused has this key.
+  const file = join(stateOf(config).dir, "terraform/main.tf.json");
+  const { resource } = JSON.parse(await readFile(file, "utf8"));
+  await bed.changeState((state) => {
+    state["aws_key_pair.admin"] = { values: resource.aws_key_pair.admin, id: "key-2" };
+  });
+  await refused();
+  await rm(ssh, { recursive: true });
+  await rename(`${ssh}.first`, ssh);
+  const changes = await bed.target.deploy(config, bed.yes);
+  assert.deepEqual(
+    changes.map(({ action, what }) => `${action} ${what}`),
+    ["replace aws_key_pair.admin"],
+    "the first one is the machines' still",
   );
 });
 

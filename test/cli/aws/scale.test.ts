@@ -114,6 +114,41 @@ test("scale refuses while other changes wait for a deploy", async (t) => {
   assert.equal(bed.installed.at(-1), "checkScale 2", "no more machines than there are can be looked at");
 });
 
+for (const [what, lose] of [
+  ["the balancer, which AWS lost", (state: StandInState) => void delete state["aws_instance.balancer"]],
+  ["another node, which AWS lost", (state: StandInState) => void delete state["aws_instance.app1"]],
+  ["a volume to be attached", (state: StandInState) => void delete state["aws_volume_attachment.journal"]],
+  ["a machine of another image", withOldImages("app1")],
+] as const) {
+  test(`fewer nodes and ${what}: one after the other, and nothing is touched`, async (t) => {
+    const bed = await bedOf(t);
+    await bed.target.deploy(bed.config(3), bed.yes);
+    await bed.installs(3);
+    await bed.changeState(lose);
+    bed.installed.length = 0;
+    for (const how of ["deploy", "plan"] as const)
+      await assert.rejects(bed.target[how](bed.config(2), bed.yes), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.equal(error.code, "aws_fewer_nodes_alone");
+        assert.match(error.next.join("\n"), /^set nodes: 3 in lbctl\.yaml[\s\S]*^lbctl scale --nodes 2$/m);
+        return true;
+      });
+    assert.deepEqual(bed.installed, []);
+    await bed.target.deploy(bed.config(3), bed.yes);
+    await bed.target.checkScale(bed.config(3), 2, bed.yes);
+    await bed.target.scale(bed.config(2), bed.yes);
+    assert.match(bed.installed.at(-1) ?? "", /^scale to 2 /);
+  });
+}
+
+test("fewer nodes and another way in: one after the other, since the one is not open yet that the other needs", async (t) => {
+  const bed = await bedOf(t);
+  await bed.target.deploy(bed.config(2), bed.yes);
+  const { aws } = bed.config(1);
+  const ssh = { ...bed.config(1), aws: { ...aws, access: "ssh" as const, adminAddresses: ["192.0.2.0/24"] } };
+  await assert.rejects(bed.target.deploy(ssh, bed.yes), { code: "aws_fewer_nodes_alone" });
+});
+
 test("a node that goes leaves the balancer also where another's machine was replaced by Terraform alone", async (t) => {
   const bed = await bedOf(t);
   await bed.target.deploy(bed.config(3), bed.yes);

@@ -83,3 +83,14 @@ test("fewer nodes: those that stay have come up before anything is installed on 
   assert.deepEqual(bed.waitedFor, ["balancer", "app1"]);
   assert.deepEqual(bed.installed, ["scale to 1 i-app1-1 i-app2-1", "deploy i-app1-1"]);
 });
+
+test("nor by a rollback: a machine that has not come up is waited for", async (t) => {
+  const bed = await bedOf(t);
+  bed.late.add("app2");
+  await assert.rejects(bed.target.deploy(bed.config(2), bed.yes), LATE);
+  await assert.rejects(bed.target.rollback(bed.config(2), bed.yes), LATE);
+  assert.deepEqual(bed.installed, []);
+  bed.late.clear();
+  await bed.target.rollback(bed.config(2), bed.yes);
+  assert.deepEqual(bed.installed, ["rollback i-app1-1 i-app2-1"]);
+});
