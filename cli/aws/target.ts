@@ -65,18 +65,22 @@ async function plan(
   // It writes where a deploy does: configuration, output, what is known of machines.
   using _lock = lockCluster(state, "plan");
   await refuseOtherTarget(config);
-  const work = await prepare(config, context.signal);
-  const planned = await look(work);
-  await refuse(planned, work);
-  await learnFrom(planned, work, false);
+  const planned = await look(config, context.signal);
   // What is to be installed on machines that are not there yet, nobody can ask.
   const whole = madeMachines(planned.plan).length === 0 && (await keptOutputs(state)) !== null;
   return whole ? [...planned.changes, ...(await hosts.plan(config, context))] : planned.changes;
 }
 
-/** A state that is here is nobody else's; one in S3 may be a colleague's at this moment. */
-function look(work: Workspace): Promise<Planned> {
-  return lookAhead(work, { lock: work.config.aws.state.backend === "local" });
+/**
+ * What a plan says, for a command that applies none: what may not be is refused, and machines are learned from it. A state
+ * that is here is locked meanwhile; one in S3 may be a colleague's at this moment.
+ */
+async function look(config: ClusterConfig, signal: AbortSignal): Promise<Planned> {
+  const work = await prepare(config, signal);
+  const planned = await lookAhead(work, { lock: config.aws.state.backend === "local" });
+  await refuse(planned, work);
+  await learnFrom(planned, work, false);
+  return planned;
 }
 
 /** Nodes that go leave the balancer before their machines do; machines that come get their software and join. */
@@ -149,11 +153,7 @@ async function checkScale(
   nodes: number,
   context: ChangeContext,
 ): Promise<void> {
-  const work = await prepare(config, context.signal);
-  const planned = await look(work);
-  await refuse(planned, work);
-  refuseOtherChanges(planned.changes);
-  await learnFrom(planned, work, false);
+  refuseOtherChanges((await look(config, context.signal)).changes);
   // Machines of those that come are not there to be looked at.
   const there = (await machinesOf(config)).apps.length;
   await hosts.checkScale(config, Math.min(nodes, there), context);

@@ -193,7 +193,7 @@ function context(
   return { ui, signal, verbose: false, yes: true };
 }
 
-/** A call that the emulator lacks would be tried for minutes; one that it drops while the machine is busy, never again by 1. */
+/** By default a call that the emulator lacks would be tried for minutes; with 1 none is repeated that it drops while busy. */
 async function retrySeldom(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
   const text = JSON.stringify({ provider: { aws: { max_retries: 3 } } });
